@@ -66,8 +66,9 @@ SOCKET_API int Socket_last_error(void);
  * library, valid until this thread's next call that fails. Any thread; never fails. */
 SOCKET_API const char *Socket_last_error_message(void);
 
-/* The name of a code ("SOCKET_EINVAL", "SOCKET_OK" for 0) and its one-line text. A number that is no
- * code gives "SOCKET_EUNKNOWN" and its text. Static strings, never NULL. Any thread; never fails. */
+/* The name of a code ("SOCKET_EINVAL", "SOCKET_OK" for 0) and its one-line text. A number that is
+ * no code gives "SOCKET_EUNKNOWN" and its text. Static strings, never NULL. Any thread; never
+ * fails. */
 SOCKET_API const char *Socket_error_name(int code);
 SOCKET_API const char *Socket_error_text(int code);
 

@@ -43,9 +43,7 @@ public:
   List(const List &) = delete;
   List &operator=(const List &) = delete;
   ~List() {
-    while (pop_front()) {
-    }
-    head_.next_ = head_.previous_ = nullptr;
+    while (!empty()) head_.next_->unlink();
   }
 
   bool empty() const noexcept { return head_.next_ == &head_; }

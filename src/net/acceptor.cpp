@@ -1,0 +1,121 @@
+#include "net/acceptor.hpp"
+
+#include "SocketListener.h"
+
+#include "net/loop.hpp"
+
+namespace socketpoll {
+
+namespace {
+// Bounds one turn's share, so that a flood of new connections leaves room for the old ones.
+constexpr int kBatch = 64;
+
+bool concerns_one_connection(int code) noexcept {
+  switch (code) {
+  case SOCKET_ECONNABORTED:
+  case SOCKET_EPROTOCOL:
+  case SOCKET_EPERM: // a firewall's word, accept(2)
+  case SOCKET_ENETDOWN:
+  case SOCKET_ENETUNREACH:
+  case SOCKET_EHOSTUNREACH:
+  case SOCKET_ENOTSUP: return true;
+  default: return false;
+  }
+}
+} // namespace
+
+Acceptor::Acceptor(Loop &loop, AcceptorDelegate &delegate)
+    : Watch(loop), delegate_(delegate), limit_(SOCKET_LISTENER_MAX_CONNECTIONS) {
+  loop.timers().join(*this);
+}
+
+Status Acceptor::listen(const Address &address, const os::ListenOptions &options) {
+  auto fd = os::listen_tcp(address, options);
+  if (!fd.ok()) return fd.error();
+  watch(fd->get());
+  const Status status = want_now(paused_ ? 0 : POLL_READ);
+  if (!status.ok()) {
+    unwatch();
+    return status;
+  }
+  fd_ = fd.take();
+  return {};
+}
+
+void Acceptor::close() noexcept {
+  unwatch();
+  loop().timers().disarm(*this);
+  fd_.reset();
+}
+
+void Acceptor::update_interest() noexcept {
+  if (fd_) want(paused_ || stalled_ ? 0 : POLL_READ);
+}
+
+void Acceptor::pause(bool paused) noexcept {
+  paused_ = paused;
+  update_interest();
+}
+
+void Acceptor::on_ready(int) {
+  for (int i = 0; i < kBatch && fd_ && !paused_ && !stalled_; i++)
+    if (!accept_one()) return;
+}
+
+// False when there is nothing more to accept just now.
+bool Acceptor::accept_one() {
+  if (connections_ >= limit_) {
+    stall(SOCKET_ELIMIT);
+    return false;
+  }
+  auto accepted = os::accept_tcp(fd_.get());
+  if (!accepted.ok()) {
+    if (accepted.code() == SOCKET_EAGAIN) return false;
+    if (concerns_one_connection(accepted.code())) return true;
+    stall(accepted.code());
+    return false;
+  }
+  connections_++;
+  try {
+    delegate_.on_accepted(std::move(accepted->fd), accepted->peer);
+  } catch (const std::bad_alloc &) {
+    connections_--;
+  }
+  return true;
+}
+
+void Acceptor::stall(int code) noexcept {
+  if (code != SOCKET_ELIMIT)
+    loop().timers().arm(*this, loop().now_ns() + SOCKET_LISTENER_RETRY_MS * kNsPerMs);
+  stalled_ = code;
+  update_interest();
+  if (!probing_) delegate_.on_stalled(code);
+}
+
+// One connection is the probe: if nothing stalls it again, those behind it can be accepted too.
+void Acceptor::on_timer() {
+  const int reason = std::exchange(stalled_, 0);
+  probing_ = true;
+  accept_one();
+  probing_ = false;
+  if (stalled_) {
+    stalled_ = reason;
+    return;
+  }
+  update_interest();
+  delegate_.on_resumed();
+}
+
+void Acceptor::set_limit(int connections) noexcept {
+  limit_ = connections;
+  if (stalled_ == SOCKET_ELIMIT && connections_ < limit_)
+    loop().timers().arm(*this, loop().now_ns());
+}
+
+void Acceptor::connection_gone() noexcept {
+  connections_--;
+  // Its descriptor is free now, so there is no need to wait for the next try.
+  if (stalled_ && connections_ < limit_) loop().timers().arm(*this, loop().now_ns());
+}
+
+} // namespace socketpoll

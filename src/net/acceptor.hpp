@@ -1,0 +1,58 @@
+// A listening socket: accepts in batches, and stops accepting while descriptors or the limit on
+// connections are used up, without spinning on the connection that waits.
+#pragma once
+
+#include "net/address.hpp"
+#include "net/os_socket.hpp"
+#include "net/timer_heap.hpp"
+#include "net/watch.hpp"
+
+namespace socketpoll {
+
+class AcceptorDelegate {
+public:
+  // Throws std::bad_alloc, which costs that connection only.
+  virtual void on_accepted(Fd fd, const Address &peer) = 0;
+  virtual void on_stalled(int code) noexcept = 0;
+  virtual void on_resumed() noexcept = 0;
+
+protected:
+  ~AcceptorDelegate() = default;
+};
+
+class Acceptor final : private Watch, private TimerNode {
+public:
+  // Throws std::bad_alloc.
+  Acceptor(Loop &loop, AcceptorDelegate &delegate);
+
+  Status listen(const Address &address, const os::ListenOptions &options);
+  void close() noexcept;
+  bool listening() const noexcept { return static_cast<bool>(fd_); }
+  Result<Address> address() const noexcept { return os::local_address(fd_.get()); }
+  void pause(bool paused) noexcept;
+
+  void set_limit(int connections) noexcept;
+  // A connection that on_accepted handed over is gone.
+  void connection_gone() noexcept;
+  int connections() const noexcept { return connections_; }
+
+private:
+  void on_ready(int events) override;
+  void on_refused(int code) noexcept override { stall(code); }
+  void on_no_memory() noexcept override { stall(SOCKET_ENOMEM); }
+  void on_timer() override;
+
+  bool accept_one();
+  void stall(int code) noexcept;
+  void update_interest() noexcept;
+
+  AcceptorDelegate &delegate_;
+  Fd fd_;
+  int limit_;
+  int connections_ = 0;
+  int stalled_ = 0; // why it does not accept, or 0
+  bool paused_ = false;
+  bool probing_ = false; // a stall now is the old one going on, not news
+};
+
+} // namespace socketpoll

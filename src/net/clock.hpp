@@ -1,0 +1,30 @@
+// Time, as the loop takes it: behind a seam, so that a simulation can bring its own.
+#pragma once
+
+#include <cstdint>
+#include <ctime>
+
+namespace socketpoll {
+
+inline constexpr int64_t kNsPerMs = 1'000'000;
+
+class Clock {
+public:
+  virtual ~Clock() = default;
+  // CLOCK_MONOTONIC in nanoseconds.
+  virtual int64_t now_ns() noexcept = 0;
+  // Seconds since the epoch, for Date and Last-Modified.
+  virtual std::time_t wall_seconds() noexcept = 0;
+};
+
+class SystemClock final : public Clock {
+public:
+  int64_t now_ns() noexcept override {
+    timespec time{};
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+  }
+  std::time_t wall_seconds() noexcept override { return std::time(nullptr); }
+};
+
+} // namespace socketpoll

@@ -1,0 +1,50 @@
+// SocketWatch: a foreign descriptor's readiness, turned into the program's events.
+#pragma once
+
+#include "net/loop.hpp"
+
+namespace socketpoll {
+
+class ForeignWatch final : public LoopObject, private Watch {
+public:
+  static constexpr HandleKind kHandleKind = HandleKind::watch;
+
+  static Result<ForeignWatch *> create(Loop &loop, int fd, int events) {
+    std::unique_ptr<ForeignWatch> made(new ForeignWatch(loop, fd));
+    if (const Status status = made->set_events(events); !status.ok()) return status.error();
+    return adopt(std::move(made));
+  }
+
+  Status set_events(int events) {
+    if (events & ~(POLL_READ | POLL_WRITE | SOCKET_POLL_PEER_CLOSED)) return Error{SOCKET_EINVAL};
+    events_ = events;
+    return want_now(pending(SOCKET_READY) ? 0 : events);
+  }
+
+private:
+  ForeignWatch(Loop &loop, int fd) : LoopObject(loop, kHandleKind), Watch(loop) { watch(fd); }
+
+  Loop &loop() const noexcept { return LoopObject::loop(); }
+
+  void on_ready(int events) override {
+    ready_ = events;
+    // A pulled event waits for the program; the descriptor, still ready, must not spin meanwhile.
+    if (!pushes()) want(0);
+    raise(SOCKET_READY);
+  }
+  void on_refused(int) noexcept override {
+    ready_ = POLL_ERROR;
+    raise(SOCKET_READY);
+  }
+  void on_no_memory() noexcept override {}
+  void describe(SocketCompletion_T &event) noexcept override {
+    event.length = ready_;
+    want(events_);
+  }
+  void on_dispose() noexcept override { unwatch(); }
+
+  int events_ = 0;
+  int ready_ = 0;
+};
+
+} // namespace socketpoll

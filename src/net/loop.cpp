@@ -1,0 +1,328 @@
+#include "net/loop.hpp"
+
+#include "base/error.hpp"
+
+#include <algorithm>
+#include <climits>
+#include <new>
+
+namespace socketpoll {
+
+namespace {
+
+void finalize_loop(void *object) noexcept { std::unique_ptr<Loop>(static_cast<Loop *>(object)); }
+
+} // namespace
+
+// Marks the loop as being run by this thread, which becomes its owner, until the end of the scope.
+class Loop::Running {
+public:
+  explicit Running(Loop &loop) noexcept : loop_(loop) {
+    const bool inside = HandleTable::instance().owner(loop.handle_) == thread_token();
+    if (loop.running_.exchange(true)) {
+      status_ = Error{inside ? SOCKET_EBUSY : SOCKET_EWRONGTHREAD};
+      return;
+    }
+    HandleTable::instance().set_owner(loop.handle_, thread_token());
+  }
+  Running(const Running &) = delete;
+  Running &operator=(const Running &) = delete;
+  ~Running() {
+    if (status_.ok()) loop_.running_.store(false);
+  }
+  Status status() const noexcept { return status_; }
+
+private:
+  Loop &loop_;
+  Status status_;
+};
+
+struct Loop::Post final : Deliverable {
+  Post(SocketCallback_T post_callback, void *post_user) noexcept
+      : callback(post_callback), user(post_user) {}
+
+  SocketCompletion_T event() const noexcept {
+    SocketCompletion_T event{};
+    event.kind = SOCKET_POSTED;
+    event.user = user;
+    return event;
+  }
+  void deliver() override {
+    const std::unique_ptr<Post> self(this);
+    const SocketCompletion_T happened = event();
+    callback(&happened, user);
+  }
+  size_t collect(std::span<SocketCompletion_T> out) override {
+    const std::unique_ptr<Post> self(this);
+    unlink();
+    out[0] = event();
+    return 1;
+  }
+  void unlink() noexcept { List<Deliverable, ReadyTag>::remove(*this); }
+
+  SocketCallback_T callback;
+  void *user;
+};
+
+Result<HandleWord> Loop::create(const char *backend_name) {
+  std::unique_ptr<Loop> loop(new Loop);
+  auto poller = Poller::create(backend_name, 0);
+  if (!poller.ok()) return poller.error();
+  loop->poller_ = poller.take();
+  loop->update_now();
+  auto handle = HandleTable::instance().insert(kHandleKind, loop.get(), 0, finalize_loop);
+  if (!handle.ok()) return handle;
+  loop->handle_ = *handle;
+  HandleTable::instance().set_owner(*handle, thread_token());
+  loop.release(); // finalize_loop's from here on
+  return handle;
+}
+
+Loop::~Loop() {
+  for (auto *list : {&posts_, &push_ready_, &pull_ready_})
+    while (Deliverable *post = list->pop_front()) std::unique_ptr<Deliverable>{post};
+}
+
+Status Loop::claim() noexcept { return Running(*this).status(); }
+
+void Loop::close() noexcept {
+  closed_ = true;
+  HandleTable::instance().retire(handle_, kHandleKind);
+  while (LoopObject *object = objects_.front()) object->dispose();
+  if (!running_.load()) reclaim();
+}
+
+void Loop::stop() noexcept {
+  stop_.store(true);
+  (void)poller_->wakeup();
+}
+
+Status Loop::post(SocketCallback_T callback, void *user) {
+  auto post = std::make_unique<Post>(callback, user);
+  {
+    std::lock_guard lock(posts_mutex_);
+    posts_.push_back(*post.release());
+  }
+  if (!has_posts_.exchange(true)) return poller_->wakeup();
+  return {};
+}
+
+void Loop::enlist(Deliverable &deliverable, bool push) noexcept {
+  (push ? push_ready_ : pull_ready_).push_back(deliverable);
+  if (!push) handled_++;
+}
+
+Status Loop::run() {
+  const Running running(*this);
+  if (!running.status().ok()) return running.status();
+  for (;;) {
+    if (stop_.exchange(false)) return {};
+    begin_turn();
+    const Status status = finish_turn(-1, 0);
+    if (closed_) return Error{SOCKET_ESTOPPED};
+    if (!status.ok()) return status;
+  }
+}
+
+Result<int> Loop::run_once(int timeout_ms) {
+  const Running running(*this);
+  if (!running.status().ok()) return running.status().error();
+  handled_ = 0;
+  const Status status = turns_until(timeout_ms, 0, [this] { return handled_ > 0; });
+  if (!status.ok()) return status.error();
+  return handled_;
+}
+
+Result<int> Loop::wait(std::span<SocketCompletion_T> out, int timeout_ms) {
+  const Running running(*this);
+  if (!running.status().ok()) return running.status().error();
+  lent_.clear();
+  lent_.reserve(out.size());
+  const int batch = static_cast<int>(std::min<size_t>(out.size(), 256));
+  const Status status = turns_until(timeout_ms, batch, [this] { return !pull_ready_.empty(); });
+  if (!status.ok()) return status.error();
+  return static_cast<int>(collect(out));
+}
+
+template <class Done> Status Loop::turns_until(int timeout_ms, int max_events, Done &&done) {
+  const int64_t start = clock_->now_ns();
+  const int64_t deadline = timeout_ms < 0 ? INT64_MAX : start + timeout_ms * kNsPerMs;
+  int64_t left_ms = timeout_ms;
+  for (;;) {
+    if (stop_.exchange(false)) return Error{SOCKET_ESTOPPED};
+    begin_turn();
+    const Status status = finish_turn(done() ? 0 : static_cast<int>(left_ms), max_events);
+    if (closed_) return Error{SOCKET_ESTOPPED};
+    if (!status.ok()) return status;
+    if (done()) return {};
+    if (timeout_ms < 0) continue;
+    const int64_t left = deadline - clock_->now_ns();
+    // A stop that ended the turn is answered at the top.
+    if (left <= 0 && !stop_.load()) return {};
+    left_ms = std::max<int64_t>(0, (left + kNsPerMs - 1) / kNsPerMs);
+  }
+}
+
+void Loop::begin_turn() {
+  turn_number_++;
+  update_now();
+  if (has_posts_.load(std::memory_order_relaxed)) run_posts();
+  fire_timers();
+  deliver();
+  flush_changes();
+}
+
+Status Loop::finish_turn(int timeout_ms, int max_events) {
+  auto batch = poller_->wait(wait_timeout_ms(timeout_ms), max_events);
+  update_now();
+  if (batch.ok()) {
+    dispatch(*batch);
+    deliver();
+  }
+  reclaim();
+  return batch.ok() ? Status() : Status(batch.error());
+}
+
+void Loop::run_posts() {
+  List<Deliverable, ReadyTag> posts;
+  has_posts_.store(false);
+  {
+    std::lock_guard lock(posts_mutex_);
+    posts.splice(posts_);
+  }
+  while (Deliverable *next = posts.front()) {
+    const bool push = static_cast<Post *>(next)->callback != nullptr;
+    if (push) count_event();
+    enlist(*next, push);
+  }
+}
+
+void Loop::fire_timers() noexcept {
+  timers_.begin_round();
+  while (!closed_) {
+    TimerNode *node = timers_.pop_due(now_ns_);
+    if (!node) return;
+    try {
+      node->on_timer();
+    } catch (const std::bad_alloc &) {
+      node->on_no_memory();
+    }
+  }
+}
+
+// What is raised meanwhile waits for the next delivery, so that two handles which wake each other
+// cannot keep the loop from its descriptors.
+void Loop::deliver() noexcept {
+  List<Deferred, DeferredTag> deferred;
+  deferred.splice(deferred_);
+  while (Deferred *next = deferred.pop_front()) {
+    try {
+      next->run_deferred();
+    } catch (const std::bad_alloc &) {
+      next->on_no_memory();
+    }
+  }
+  List<Deliverable, ReadyTag> ready;
+  ready.splice(push_ready_);
+  while (!closed_ && !stop_.load(std::memory_order_relaxed)) {
+    Deliverable *next = ready.pop_front();
+    if (!next) return;
+    next->deliver();
+  }
+  push_ready_.splice(ready);
+}
+
+void Loop::flush_changes() noexcept {
+  while (Watch *watch = changed_.pop_front()) {
+    Status status;
+    try {
+      status = watch->want_now(watch->wanted());
+    } catch (const std::bad_alloc &) {
+      status = Error{SOCKET_ENOMEM};
+    }
+    if (!status.ok()) watch->on_refused(status.code());
+  }
+}
+
+void Loop::dispatch(std::span<SocketEvent_T> events) noexcept {
+  for (const SocketEvent_T &event : events) {
+    // Not reported again: level-triggered, so the kernel tells once more.
+    if (closed_ || stop_.load(std::memory_order_relaxed)) return;
+    Watch &watch = *static_cast<Watch *>(event.data);
+    if (!watch.registered_) continue; // an earlier event of this batch ended it
+    try {
+      watch.on_ready(event.events);
+    } catch (const std::bad_alloc &) {
+      watch.on_no_memory();
+    }
+  }
+}
+
+void Loop::reclaim() noexcept {
+  while (Retired *retired = retired_.pop_front()) std::unique_ptr<Retired>{retired};
+}
+
+size_t Loop::collect(std::span<SocketCompletion_T> out) noexcept {
+  size_t count = 0;
+  while (count < out.size()) {
+    Deliverable *next = pull_ready_.front();
+    if (!next) break;
+    count += next->collect(out.subspan(count));
+  }
+  return count;
+}
+
+std::span<char> Loop::receive_chunk(size_t least) {
+  if (receive_chunk_ && receive_chunk_.unique()) receive_chunk_->used = 0;
+  if (!receive_chunk_ || receive_chunk_->free_bytes() < least) receive_chunk_ = chunks_.take();
+  return {receive_chunk_->end(), receive_chunk_->free_bytes()};
+}
+
+ChunkRef Loop::use_received(size_t bytes) noexcept {
+  receive_chunk_->used += static_cast<uint32_t>(bytes);
+  return receive_chunk_;
+}
+
+int Loop::due_in_ms() noexcept {
+  if (closed_ || stop_.load() || has_posts_.load() || !push_ready_.empty() || !deferred_.empty() ||
+      !changed_.empty())
+    return 0;
+  if (timers_.empty()) return -1;
+  const int64_t left = timers_.next_deadline() - clock_->now_ns();
+  return static_cast<int>(std::clamp<int64_t>((left + kNsPerMs - 1) / kNsPerMs, 0, INT_MAX));
+}
+
+int Loop::wait_timeout_ms(int timeout_ms) noexcept {
+  const int due = due_in_ms();
+  if (due < 0 || timeout_ms == 0) return timeout_ms;
+  return timeout_ms < 0 ? due : std::min(timeout_ms, due);
+}
+
+// ---- Watch
+
+Watch::~Watch() { unwatch(); }
+
+void Watch::want(int events) noexcept {
+  wanted_ = static_cast<short>(events);
+  if (wanted_ != registered_ && !List<Watch, ChangedTag>::contains(*this)) loop_.changed(*this);
+}
+
+Status Watch::want_now(int events) {
+  wanted_ = static_cast<short>(events);
+  if (wanted_ == registered_) return {};
+  const int level = wanted_ | SOCKET_POLL_LEVEL;
+  const Status status = wanted_ == 0  ? loop_.poller().del(fd_)
+                        : registered_ ? loop_.poller().mod(fd_, level, this)
+                                      : loop_.poller().add(fd_, level, this);
+  if (status.ok()) registered_ = wanted_;
+  return status;
+}
+
+void Watch::unwatch() noexcept {
+  List<Watch, ChangedTag>::remove(*this);
+  if (registered_) (void)loop_.poller().del(fd_);
+  wanted_ = registered_ = 0;
+  fd_ = -1;
+}
+
+} // namespace socketpoll

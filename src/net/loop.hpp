@@ -1,0 +1,141 @@
+// The event loop. Its turn: posted work, timers, flush of changed interests, wait, dispatch,
+// reclaim of the retired; after each phase that may raise events, delivery of those that are
+// pushed.
+//
+// One thread owns it (see SocketLoop.h). It takes time through its clock and readiness through its
+// poller, and through nothing else.
+#pragma once
+
+#include "SocketLoop.h"
+
+#include "base/handle_table.hpp"
+#include "base/list.hpp"
+#include "net/chunk_pool.hpp"
+#include "net/clock.hpp"
+#include "net/loop_object.hpp"
+#include "net/timer_heap.hpp"
+#include "net/watch.hpp"
+#include "poll/poller.hpp"
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+namespace socketpoll {
+
+struct DeferredTag;
+
+// A call that must not be made from inside the program's own call, made in the next delivery.
+class Deferred : public Linked<DeferredTag> {
+public:
+  virtual ~Deferred() = default;
+  virtual void run_deferred() = 0;
+  virtual void on_no_memory() noexcept = 0;
+};
+
+class Loop {
+public:
+  static constexpr HandleKind kHandleKind = HandleKind::loop;
+  static constexpr size_t kScratchBytes = 65536;
+
+  // backend_name may be nullptr. Throws std::bad_alloc.
+  static Result<HandleWord> create(const char *backend_name);
+  ~Loop();
+
+  // The thread that may use it. claim() is for the public calls that make the caller the owner.
+  Status claim() noexcept;
+
+  Status run();
+  Result<int> run_once(int timeout_ms);
+  Result<int> wait(std::span<SocketCompletion_T> out, int timeout_ms);
+  void stop() noexcept;                               // any thread
+  Status post(SocketCallback_T callback, void *user); // any thread
+  // Ends the handle and all that stands on the loop. What SocketLoop_free does.
+  void close() noexcept;
+
+  HandleWord handle() const noexcept { return handle_; }
+  Poller &poller() noexcept { return *poller_; }
+  Clock &clock() noexcept { return *clock_; }
+  TimerHeap &timers() noexcept { return timers_; }
+  ChunkPool &chunks() noexcept { return chunks_; }
+  // The time at which this turn began to dispatch, CLOCK_MONOTONIC.
+  int64_t now_ns() const noexcept { return now_ns_; }
+  // Counts turns: what was looked up in this one need not be looked up again.
+  uint64_t turn_number() const noexcept { return turn_number_; }
+  // 64 KiB that one dispatch may fill; not kept across a call into the program.
+  std::span<char> scratch() noexcept { return {scratch_.get(), kScratchBytes}; }
+  // For a pulled read: room for at least `least` bytes in the shared chunk, then what was received
+  // becomes a reference to it. receive_chunk throws std::bad_alloc.
+  std::span<char> receive_chunk(size_t least);
+  ChunkRef use_received(size_t bytes) noexcept;
+  // Milliseconds until timers or queued work are due; -1 for never.
+  int due_in_ms() noexcept;
+
+  void own(LoopObject &object) noexcept { objects_.push_back(object); }
+  void retire(Retired &retired) noexcept { retired_.push_back(retired); }
+  void enlist(Deliverable &deliverable, bool push) noexcept;
+  void changed(Watch &watch) noexcept { changed_.push_back(watch); }
+  void defer(Deferred &deferred) noexcept { deferred_.push_back(deferred); }
+  void count_event() noexcept { handled_++; }
+  // A chunk whose bytes the program may read until its next wait.
+  void lend(ChunkRef chunk) noexcept { lent_.push_back(std::move(chunk)); }
+  bool may_lend() const noexcept { return lent_.size() < lent_.capacity(); }
+
+private:
+  class Running;
+  Loop() = default;
+
+  // A turn up to the flush of interests, and from the wait on.
+  void begin_turn();
+  Status finish_turn(int timeout_ms, int max_events);
+  // Turns until done() or the timeout; SOCKET_ESTOPPED when stopped or closed.
+  template <class Done> Status turns_until(int timeout_ms, int max_events, Done &&done);
+  void run_posts();
+  void fire_timers() noexcept;
+  void deliver() noexcept;
+  void flush_changes() noexcept;
+  void dispatch(std::span<SocketEvent_T> events) noexcept;
+  void reclaim() noexcept;
+  size_t collect(std::span<SocketCompletion_T> out) noexcept;
+  int wait_timeout_ms(int timeout_ms) noexcept;
+  void update_now() noexcept { now_ns_ = clock_->now_ns(); }
+
+  struct Post;
+  HandleWord handle_ = 0;
+  std::unique_ptr<Poller> poller_;
+  std::unique_ptr<Clock> clock_ = std::make_unique<SystemClock>();
+  std::unique_ptr<char[]> scratch_ = std::make_unique_for_overwrite<char[]>(kScratchBytes);
+  int64_t now_ns_ = 0;
+  uint64_t turn_number_ = 0;
+  int handled_ = 0;
+  bool closed_ = false;
+  std::atomic<bool> running_{false};
+  std::atomic<bool> stop_{false};
+
+  // Before everything that its members point into.
+  ChunkPool chunks_;
+  TimerHeap timers_;
+  ChunkRef receive_chunk_;
+  std::vector<ChunkRef> lent_;
+
+  std::mutex posts_mutex_;
+  List<Deliverable, ReadyTag> posts_; // guarded by posts_mutex_
+  std::atomic<bool> has_posts_{false};
+
+  List<LoopObject, OwnedTag> objects_;
+  List<Deliverable, ReadyTag> push_ready_;
+  List<Deliverable, ReadyTag> pull_ready_;
+  List<Watch, ChangedTag> changed_;
+  List<Deferred, DeferredTag> deferred_;
+  List<Retired, RetiredTag> retired_;
+};
+
+template <class T> Result<T *> LoopObject::adopt(std::unique_ptr<T> object) {
+  auto entered = static_cast<LoopObject &>(*object).enter();
+  if (!entered.ok()) return entered.error();
+  return object.release(); // the loop's from here on
+}
+
+} // namespace socketpoll

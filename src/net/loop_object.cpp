@@ -1,0 +1,91 @@
+#include "net/loop_object.hpp"
+
+#include "net/loop.hpp"
+
+namespace socketpoll {
+
+LoopObject::~LoopObject() = default;
+
+Result<HandleWord> LoopObject::enter() {
+  auto handle = HandleTable::instance().insert(kind_, this, loop_.handle());
+  if (!handle.ok()) return handle;
+  handle_ = *handle;
+  loop_.own(*this);
+  return handle;
+}
+
+void LoopObject::dispose() noexcept {
+  if (disposed()) return;
+  HandleTable::instance().retire(handle_, kind_);
+  handle_ = 0;
+  pending_ = 0;
+  target_ = {};
+  List<Deliverable, ReadyTag>::remove(*this);
+  List<LoopObject, OwnedTag>::remove(*this);
+  on_dispose();
+  loop_.retire(*this);
+}
+
+void LoopObject::set_target(SocketCallback_T callback, void *user) noexcept {
+  target_ = {callback, user};
+  if (pending_) enlist();
+}
+
+void LoopObject::enlist() noexcept {
+  List<Deliverable, ReadyTag>::remove(*this);
+  loop_.enlist(*this, target_of(first_pending()).callback != nullptr);
+}
+
+void LoopObject::raise(int kind) noexcept {
+  if (disposed()) return;
+  pending_ |= uint32_t{1} << kind;
+  if (!List<Deliverable, ReadyTag>::contains(*this)) enlist();
+}
+
+void LoopObject::withdraw(int kind) noexcept {
+  pending_ &= ~(uint32_t{1} << kind);
+  if (!pending_) List<Deliverable, ReadyTag>::remove(*this);
+}
+
+SocketCompletion_T LoopObject::take_event(const Target &target) noexcept {
+  SocketCompletion_T event{};
+  event.kind = first_pending();
+  pending_ &= pending_ - 1;
+  event.subject = reinterpret_cast<void *>(handle_);
+  event.user = target.user;
+  describe(event);
+  return event;
+}
+
+void LoopObject::deliver() {
+  while (pending_) {
+    const Target target = target_of(first_pending());
+    if (!target.callback) return enlist();
+    const SocketCompletion_T event = take_event(target);
+    loop_.count_event();
+    target.callback(&event, target.user);
+  }
+}
+
+size_t LoopObject::collect(std::span<SocketCompletion_T> out) {
+  size_t count = 0;
+  while (pending_ && count < out.size()) {
+    const Target target = target_of(first_pending());
+    if (target.callback) {
+      enlist();
+      return count;
+    }
+    out[count++] = take_event(target);
+  }
+  if (!pending_) List<Deliverable, ReadyTag>::remove(*this);
+  return count;
+}
+
+void LoopObject::push_now(SocketCompletion_T &event) noexcept {
+  event.subject = reinterpret_cast<void *>(handle_);
+  event.user = target_.user;
+  loop_.count_event();
+  target_.callback(&event, target_.user);
+}
+
+} // namespace socketpoll

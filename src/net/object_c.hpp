@@ -1,0 +1,32 @@
+// What the extern "C" files of everything that stands on a loop have in common.
+#pragma once
+
+#include "base/boundary.hpp"
+#include "net/loop.hpp"
+
+namespace socketpoll {
+
+// `make (loop)` returns a Result<T *>.
+template <class Handle, class Make> Handle new_on_loop(SocketLoop_T loop, Make &&make) noexcept {
+  return guarded_new<Handle>([&]() -> Result<HandleWord> {
+    auto found = find<Loop>(loop);
+    if (!found.ok()) return found.error();
+    auto made = make(**found);
+    if (!made.ok()) return made.error();
+    return (*made)->handle();
+  });
+}
+
+template <class T, class Handle> void free_object(Handle *variable) noexcept {
+  free_handle<T>(variable, [](T &self) { self.dispose(); });
+}
+
+template <class T, class Handle>
+int set_callback(Handle handle, SocketCallback_T callback, void *user) noexcept {
+  return with<T>(handle, [&](T &self) {
+    self.set_target(callback, user);
+    return Status();
+  });
+}
+
+} // namespace socketpoll

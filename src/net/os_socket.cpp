@@ -1,0 +1,169 @@
+#include "net/os_socket.hpp"
+
+#include "base/error.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <netinet/tcp.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+
+namespace socketpoll::os {
+
+namespace {
+
+// sendfile(2) has no MSG_NOSIGNAL, so SIGPIPE is blocked around it, and one that it caused is taken
+// off the thread again. A SIGPIPE that was pending before stays pending.
+class SigpipeGuard {
+public:
+  SigpipeGuard() noexcept {
+    sigemptyset(&sigpipe_);
+    sigaddset(&sigpipe_, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
+  }
+  SigpipeGuard(const SigpipeGuard &) = delete;
+  SigpipeGuard &operator=(const SigpipeGuard &) = delete;
+  ~SigpipeGuard() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+  void swallow() noexcept {
+    if (sigismember(&before_, SIGPIPE)) return;
+    const timespec now{0, 0};
+    while (sigtimedwait(&sigpipe_, nullptr, &now) < 0 && errno == EINTR) {
+    }
+  }
+
+private:
+  sigset_t sigpipe_, before_;
+};
+
+template <class Call> auto restart(Call &&call) noexcept {
+  decltype(call()) outcome;
+  do outcome = call();
+  while (outcome < 0 && errno == EINTR);
+  return outcome;
+}
+
+Result<size_t> count_of(ssize_t outcome) noexcept {
+  if (outcome < 0) return last_system_error();
+  return static_cast<size_t>(outcome);
+}
+
+template <class Get> Result<Address> address_from(Get &&get) noexcept {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  if (get(reinterpret_cast<sockaddr *>(&storage), &length) < 0) return last_system_error();
+  return Address::from_sockaddr(storage);
+}
+
+} // namespace
+
+Result<Fd> tcp_socket(int family) noexcept {
+  Fd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return last_system_error();
+  return fd;
+}
+
+Result<Fd> listen_tcp(const Address &address, const ListenOptions &options) noexcept {
+  auto fd = tcp_socket(address.family);
+  if (!fd.ok()) return fd;
+  const int number = fd->get();
+  // A restarted server must not wait for the TIME_WAIT of its predecessor's connections.
+  Status status = set_option(number, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (status.ok() && options.reuseport) status = set_option(number, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (status.ok() && address.family == AF_INET6)
+    status = set_option(number, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  if (status.ok() && options.receive_buffer)
+    status = set_option(number, SOL_SOCKET, SO_RCVBUF, options.receive_buffer);
+  if (status.ok() && options.send_buffer)
+    status = set_option(number, SOL_SOCKET, SO_SNDBUF, options.send_buffer);
+  if (!status.ok()) return status.error();
+  sockaddr_storage storage;
+  const socklen_t length = address.to_sockaddr(storage);
+  if (::bind(number, reinterpret_cast<sockaddr *>(&storage), length) < 0 ||
+      ::listen(number, options.backlog) < 0)
+    return last_system_error();
+  return fd;
+}
+
+Result<Accepted> accept_tcp(int listener) noexcept {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  const int fd = restart([&] {
+    return ::accept4(listener, reinterpret_cast<sockaddr *>(&storage), &length,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+  });
+  if (fd < 0) return last_system_error();
+  return Accepted{Fd(fd), Address::from_sockaddr(storage)};
+}
+
+Status connect_tcp(int fd, const Address &address) noexcept {
+  sockaddr_storage storage;
+  const socklen_t length = address.to_sockaddr(storage);
+  // Not restarted: after EINTR the attempt goes on by itself, connect(2).
+  if (::connect(fd, reinterpret_cast<sockaddr *>(&storage), length) == 0) return {};
+  return errno == EINTR ? Error{SOCKET_EAGAIN} : last_system_error();
+}
+
+Status pending_error(int fd) noexcept {
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0) return last_system_error();
+  return error ? Status(error_from_errno(error)) : Status();
+}
+
+Result<Address> local_address(int fd) noexcept {
+  return address_from(
+      [&](sockaddr *to, socklen_t *length) { return ::getsockname(fd, to, length); });
+}
+
+Result<Address> peer_address(int fd) noexcept {
+  return address_from(
+      [&](sockaddr *to, socklen_t *length) { return ::getpeername(fd, to, length); });
+}
+
+Status set_option(int fd, int level, int name, int value) noexcept {
+  if (::setsockopt(fd, level, name, &value, sizeof value) < 0) return last_system_error();
+  return {};
+}
+
+Status set_keepalive(int fd, int idle_s, int interval_s, int count) noexcept {
+  if (idle_s == 0) return set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 0);
+  Status status = set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
+  if (status.ok()) status = set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, std::max(interval_s, 1));
+  if (status.ok()) status = set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, std::max(count, 1));
+  if (status.ok()) status = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  return status;
+}
+
+Result<size_t> receive(int fd, std::span<char> into) noexcept {
+  return count_of(restart([&] { return ::recv(fd, into.data(), into.size(), 0); }));
+}
+
+Result<size_t> send(int fd, std::span<const iovec> slices, bool more_follows) noexcept {
+  const int flags = MSG_NOSIGNAL | (more_follows ? MSG_MORE : 0);
+  if (slices.size() == 1)
+    return count_of(
+        restart([&] { return ::send(fd, slices[0].iov_base, slices[0].iov_len, flags); }));
+  msghdr message{};
+  message.msg_iov = const_cast<iovec *>(slices.data());
+  message.msg_iovlen = slices.size();
+  return count_of(restart([&] { return ::sendmsg(fd, &message, flags); }));
+}
+
+Result<size_t> send_file(int fd, int file, int64_t offset, size_t length) noexcept {
+  SigpipeGuard guard;
+  off_t position = offset;
+  const ssize_t sent = restart([&] { return ::sendfile(fd, file, &position, length); });
+  if (sent >= 0) return static_cast<size_t>(sent);
+  const Error error = last_system_error();
+  if (error.code == SOCKET_EPIPE) guard.swallow();
+  return error;
+}
+
+Status shutdown_sending(int fd) noexcept {
+  if (::shutdown(fd, SHUT_WR) < 0) return last_system_error();
+  return {};
+}
+
+} // namespace socketpoll::os

@@ -1,0 +1,76 @@
+// The system calls of TCP sockets, as results. The only file of this floor that knows which
+// platform has accept4, SOCK_NONBLOCK or sendfile.
+#pragma once
+
+#include "base/result.hpp"
+#include "net/address.hpp"
+
+#include <cstdint>
+#include <span>
+#include <sys/uio.h>
+#include <unistd.h>
+#include <utility>
+
+namespace socketpoll {
+
+// Owns a descriptor.
+class Fd {
+public:
+  Fd() noexcept = default;
+  explicit Fd(int fd) noexcept : fd_(fd) {}
+  Fd(Fd &&other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd &operator=(Fd &&other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Fd() { reset(); }
+  int get() const noexcept { return fd_; }
+  explicit operator bool() const noexcept { return fd_ >= 0; }
+  void reset() noexcept {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = -1;
+  }
+
+private:
+  int fd_ = -1;
+};
+
+namespace os {
+
+// A non-blocking, close-on-exec TCP socket.
+Result<Fd> tcp_socket(int family) noexcept;
+
+struct ListenOptions {
+  int backlog = 0;
+  bool reuseport = false;
+  int receive_buffer = 0;
+  int send_buffer = 0;
+};
+Result<Fd> listen_tcp(const Address &address, const ListenOptions &options) noexcept;
+
+struct Accepted {
+  Fd fd;
+  Address peer;
+};
+// SOCKET_EAGAIN when there is none.
+Result<Accepted> accept_tcp(int listener) noexcept;
+
+// Begins to connect; SOCKET_EAGAIN while it is under way.
+Status connect_tcp(int fd, const Address &address) noexcept;
+// The error a socket has stored, SO_ERROR; ok if none.
+Status pending_error(int fd) noexcept;
+
+Result<Address> local_address(int fd) noexcept;
+Result<Address> peer_address(int fd) noexcept;
+Status set_option(int fd, int level, int name, int value) noexcept;
+Status set_keepalive(int fd, int idle_s, int interval_s, int count) noexcept;
+
+// All without SIGPIPE, restarted after EINTR. SOCKET_EAGAIN when the kernel takes or has nothing.
+Result<size_t> receive(int fd, std::span<char> into) noexcept;
+Result<size_t> send(int fd, std::span<const iovec> slices, bool more_follows) noexcept;
+// Sends from a file. 0: the file ends before `offset`.
+Result<size_t> send_file(int fd, int file, int64_t offset, size_t length) noexcept;
+Status shutdown_sending(int fd) noexcept;
+
+} // namespace os
+} // namespace socketpoll

@@ -1,0 +1,152 @@
+#include "net/output_queue.hpp"
+
+#include <algorithm>
+#include <climits>
+#include <cstring>
+
+namespace socketpoll {
+
+namespace {
+constexpr size_t kMaxSlices = 16;
+// Bounds one sendfile(2), so that a fast reader of a large file cannot keep the loop to itself.
+constexpr int64_t kMaxFileBytes = 1 << 20;
+} // namespace
+
+// Waits in the loop's deferred list for its release call, once it is sent.
+struct OutputQueue::Segment final : Linked<SegmentTag>, Deferred {
+  ChunkRef chunk; // of copied bytes
+  Borrowed borrowed;
+  std::span<const char> rest; // of copied or borrowed bytes
+  FileRange file;
+
+  bool is_file() const noexcept { return file.file != nullptr; }
+  void run_deferred() override {
+    const std::unique_ptr<Segment> self(this);
+    borrowed.release(borrowed.bytes.data(), borrowed.user);
+  }
+  void on_no_memory() noexcept override {}
+};
+
+OutputQueue::Segment &OutputQueue::append(std::unique_ptr<Segment> segment,
+                                          int64_t bytes) noexcept {
+  segments_.push_back(*segment);
+  bytes_ += bytes;
+  return *segment.release();
+}
+
+void OutputQueue::append_copy(std::span<const char> bytes) {
+  Segment *last = segments_.back();
+  if (last && last->chunk && last->chunk->free_bytes() > 0) {
+    const size_t fits = std::min(bytes.size(), last->chunk->free_bytes());
+    if (fits == bytes.size()) {
+      std::memcpy(last->chunk->end(), bytes.data(), fits);
+      last->chunk->used += static_cast<uint32_t>(fits);
+      last->rest = {last->rest.data(), last->rest.size() + fits};
+      bytes_ += static_cast<int64_t>(fits);
+      return;
+    }
+  }
+  // All pieces first, so that a failed allocation takes nothing.
+  List<Segment, SegmentTag> pieces;
+  int64_t total = 0;
+  try {
+    while (!bytes.empty()) {
+      auto piece = std::make_unique<Segment>();
+      piece->chunk = loop_.chunks().take();
+      const size_t size = std::min(bytes.size(), Chunk::kBytes);
+      std::memcpy(piece->chunk->bytes, bytes.data(), size);
+      piece->chunk->used = static_cast<uint32_t>(size);
+      piece->rest = {piece->chunk->bytes, size};
+      pieces.push_back(*piece.release());
+      total += static_cast<int64_t>(size);
+      bytes = bytes.subspan(size);
+    }
+  } catch (...) {
+    while (Segment *piece = pieces.pop_front()) std::unique_ptr<Segment>{piece};
+    throw;
+  }
+  segments_.splice(pieces);
+  bytes_ += total;
+}
+
+void OutputQueue::append_borrowed(Borrowed borrowed, size_t already_sent) {
+  auto segment = std::make_unique<Segment>();
+  segment->rest = borrowed.bytes.subspan(already_sent);
+  segment->borrowed = std::move(borrowed);
+  const auto bytes = static_cast<int64_t>(segment->rest.size());
+  Segment &appended = append(std::move(segment), bytes);
+  if (bytes == 0) drop(&appended);
+}
+
+void OutputQueue::append_file(FileRange range) {
+  if (range.length == 0) return;
+  auto segment = std::make_unique<Segment>();
+  segment->file = std::move(range);
+  const int64_t length = segment->file.length;
+  append(std::move(segment), length);
+}
+
+Result<size_t> OutputQueue::send_front(int fd) noexcept {
+  Segment *front = segments_.front();
+  if (front->is_file()) {
+    const auto length = static_cast<size_t>(std::min(front->file.length, kMaxFileBytes));
+    auto sent = os::send_file(fd, front->file.file->get(), front->file.offset, length);
+    // The file was cut short after its length had been promised.
+    if (sent.ok() && *sent == 0) return Error{SOCKET_EIO};
+    return sent;
+  }
+  iovec slices[kMaxSlices];
+  size_t count = 0;
+  Segment *segment = front;
+  for (; segment && !segment->is_file() && count < kMaxSlices; segment = segments_.next(*segment))
+    slices[count++] = {const_cast<char *>(segment->rest.data()), segment->rest.size()};
+  return os::send(fd, {slices, count}, segment != nullptr);
+}
+
+void OutputQueue::consume(size_t sent) noexcept {
+  bytes_ -= static_cast<int64_t>(sent);
+  while (sent > 0) {
+    Segment *front = segments_.front();
+    if (front->is_file()) {
+      front->file.offset += static_cast<int64_t>(sent);
+      front->file.length -= static_cast<int64_t>(sent);
+      if (front->file.length == 0) drop(front);
+      return;
+    }
+    const size_t taken = std::min(sent, front->rest.size());
+    front->rest = front->rest.subspan(taken);
+    sent -= taken;
+    if (front->rest.empty()) drop(front);
+  }
+}
+
+Result<int64_t> OutputQueue::flush(int fd) noexcept {
+  int64_t total = 0;
+  while (!empty()) {
+    const bool file = segments_.front()->is_file();
+    auto sent = send_front(fd);
+    if (!sent.ok()) {
+      if (sent.code() == SOCKET_EAGAIN) break;
+      return sent.error();
+    }
+    consume(*sent);
+    total += static_cast<int64_t>(*sent);
+    if (file && total >= kMaxFileBytes) break;
+  }
+  return total;
+}
+
+void OutputQueue::drop(Segment *segment) noexcept {
+  List<Segment, SegmentTag>::remove(*segment);
+  if (segment->borrowed.release)
+    loop_.defer(*segment);
+  else
+    std::unique_ptr<Segment>{segment};
+}
+
+void OutputQueue::clear() noexcept {
+  while (Segment *segment = segments_.front()) drop(segment);
+  bytes_ = 0;
+}
+
+} // namespace socketpoll

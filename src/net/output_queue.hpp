@@ -1,0 +1,64 @@
+// Output that the kernel did not take yet, in order: copied bytes, borrowed memory, ranges of
+// files. Empty, it owns nothing.
+#pragma once
+
+#include "base/list.hpp"
+#include "net/chunk_pool.hpp"
+#include "net/loop.hpp"
+#include "net/os_socket.hpp"
+
+#include <memory>
+#include <span>
+
+namespace socketpoll {
+
+struct SegmentTag;
+
+// Memory that a write borrows. `owner` is dropped, or `release (data, user)` is called, when the
+// bytes are no longer needed; never from inside the write that borrowed them.
+struct Borrowed {
+  std::span<const char> bytes;
+  std::shared_ptr<const void> owner;
+  void (*release)(const void *data, void *user) = nullptr;
+  void *user = nullptr;
+};
+
+struct FileRange {
+  std::shared_ptr<const Fd> file;
+  int64_t offset = 0;
+  int64_t length = 0;
+};
+
+class OutputQueue {
+public:
+  explicit OutputQueue(Loop &loop) noexcept : loop_(loop) {}
+  OutputQueue(const OutputQueue &) = delete;
+  OutputQueue &operator=(const OutputQueue &) = delete;
+  ~OutputQueue() { clear(); }
+
+  bool empty() const noexcept { return bytes_ == 0; }
+  int64_t bytes() const noexcept { return bytes_; }
+
+  // Each takes all of it, or throws std::bad_alloc and takes nothing.
+  void append_copy(std::span<const char> bytes);
+  void append_borrowed(Borrowed borrowed, size_t already_sent);
+  void append_file(FileRange range);
+
+  // Sends until the queue is empty or the kernel takes no more; how many bytes went. On an error
+  // nothing that was queued before it is lost track of: the queue stays as it is.
+  Result<int64_t> flush(int fd) noexcept;
+  void clear() noexcept;
+
+private:
+  struct Segment;
+  Segment &append(std::unique_ptr<Segment> segment, int64_t bytes) noexcept;
+  Result<size_t> send_front(int fd) noexcept;
+  void consume(size_t sent) noexcept;
+  void drop(Segment *segment) noexcept;
+
+  Loop &loop_;
+  List<Segment, SegmentTag> segments_;
+  int64_t bytes_ = 0;
+};
+
+} // namespace socketpoll

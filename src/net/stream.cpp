@@ -1,0 +1,226 @@
+#include "net/stream.hpp"
+
+#include "net/listener.hpp"
+
+#include <algorithm>
+
+namespace socketpoll {
+
+namespace {
+// A pull read into less than this would cost a system call for too little.
+constexpr size_t kLeastPullRead = 8192;
+} // namespace
+
+Stream::Stream(Loop &loop, std::unique_ptr<TcpTransport> transport)
+    : LoopObject(loop, kHandleKind), transport_(std::move(transport)),
+      last_read_ns_(loop.now_ns()) {
+  transport_->set_sink(this);
+  transport_->set_low_mark(SOCKET_STREAM_LOW_MARK);
+  loop.timers().join(*this);
+}
+
+Stream::~Stream() = default;
+
+Result<Stream *> Stream::connect(Loop &loop, const Address &address, int timeout_ms) {
+  std::unique_ptr<Stream> stream(new Stream(loop, std::make_unique<TcpTransport>(loop, address)));
+  if (timeout_ms >= 0) stream->connect_deadline_ns_ = loop.clock().now_ns() + timeout_ms * kNsPerMs;
+  auto adopted = adopt(std::move(stream));
+  if (adopted.ok()) (*adopted)->schedule();
+  return adopted;
+}
+
+Result<Stream *> Stream::accept(Listener &listener, Fd fd) {
+  Loop &loop = listener.loop();
+  std::unique_ptr<Stream> stream(
+      new Stream(loop, std::make_unique<TcpTransport>(loop, std::move(fd))));
+  auto adopted = adopt(std::move(stream));
+  if (!adopted.ok()) return adopted;
+  (*adopted)->listener_ = &listener;
+  (*adopted)->raise(SOCKET_ACCEPTED);
+  return adopted;
+}
+
+// ---- What the program asks for
+
+Status Stream::start() {
+  if (!transport_->open()) return Error{SOCKET_ECLOSED};
+  if (!started_) last_read_ns_ = loop().now_ns();
+  started_ = true;
+  update_reading();
+  schedule();
+  return {};
+}
+
+Status Stream::pause() {
+  if (!transport_->open()) return Error{SOCKET_ECLOSED};
+  started_ = false;
+  update_reading();
+  return {};
+}
+
+void Stream::update_reading() noexcept {
+  transport_->read(started_ && !closing_ && !pending(SOCKET_DATA));
+}
+
+Status Stream::may_write() const noexcept {
+  if (!transport_->open()) return Error{SOCKET_ECLOSED};
+  if (transport_->connecting()) return Error{SOCKET_ENOTCONN};
+  if (closing_) return Error{SOCKET_ESTATE};
+  if (transport_->queued() >= high_mark_) return Error{SOCKET_EAGAIN};
+  return {};
+}
+
+Result<int64_t> Stream::written(Status status) noexcept {
+  if (!status.ok()) return status.error();
+  if (transport_->queued() > 0) schedule();
+  return transport_->queued();
+}
+
+Result<int64_t> Stream::write(std::span<const char> bytes) {
+  if (const Status status = may_write(); !status.ok()) return status.error();
+  const iovec slice{const_cast<char *>(bytes.data()), bytes.size()};
+  return written(transport_->write({&slice, size_t{!bytes.empty()}}));
+}
+
+Result<int64_t> Stream::write_ref(Borrowed borrowed) {
+  if (const Status status = may_write(); !status.ok()) return status.error();
+  return written(transport_->write_borrowed({}, std::move(borrowed)));
+}
+
+Status Stream::close() {
+  if (!transport_->open()) return Error{SOCKET_ECLOSED};
+  closing_ = true;
+  transport_->close();
+  schedule();
+  return {};
+}
+
+Status Stream::set_marks(int64_t low, int64_t high) {
+  if (low < 0 || high <= low) return Error{SOCKET_EINVAL};
+  high_mark_ = high;
+  transport_->set_low_mark(low);
+  return {};
+}
+
+Status Stream::set_write_timeout(int timeout_ms) {
+  if (timeout_ms == 0 || timeout_ms < -1) return Error{SOCKET_EINVAL};
+  write_timeout_ms_ = timeout_ms;
+  schedule();
+  return {};
+}
+
+Status Stream::set_idle_timeout(int timeout_ms) {
+  if (timeout_ms == 0 || timeout_ms < -1) return Error{SOCKET_EINVAL};
+  idle_timeout_ms_ = timeout_ms;
+  last_read_ns_ = loop().now_ns();
+  schedule();
+  return {};
+}
+
+Result<int> Stream::open_fd() const noexcept {
+  if (!transport_->open()) return Error{SOCKET_ECLOSED};
+  return transport_->fd();
+}
+
+// ---- Deadlines: one timer, armed for the nearest, looked at anew when it fires, so that progress
+// costs a store and not a heap operation.
+
+int64_t Stream::deadline_ns() const noexcept {
+  if (!transport_->open()) return INT64_MAX;
+  if (transport_->connecting()) return connect_deadline_ns_;
+  int64_t deadline = INT64_MAX;
+  if (write_timeout_ms_ > 0 && transport_->queued() > 0)
+    deadline = transport_->output_progress_ns() + write_timeout_ms_ * kNsPerMs;
+  if (idle_timeout_ms_ > 0 && started_ && !closing_)
+    deadline = std::min(deadline, last_read_ns_ + idle_timeout_ms_ * kNsPerMs);
+  return deadline;
+}
+
+void Stream::schedule() noexcept {
+  const int64_t deadline = deadline_ns();
+  if (deadline != INT64_MAX && (!armed() || TimerNode::deadline() > deadline))
+    loop().timers().arm(*this, deadline);
+}
+
+void Stream::on_timer() {
+  if (deadline_ns() <= loop().now_ns()) return transport_->abort(SOCKET_ETIMEDOUT);
+  schedule();
+}
+
+// ---- What the transport tells
+
+std::span<char> Stream::receive_buffer() {
+  if (pushes()) return loop().scratch();
+  return loop().receive_chunk(kLeastPullRead);
+}
+
+void Stream::on_data(std::span<char> bytes) {
+  last_read_ns_ = loop().now_ns();
+  if (pushes()) {
+    SocketCompletion_T event{};
+    event.kind = SOCKET_DATA;
+    event.data = bytes.data();
+    event.length = static_cast<int64_t>(bytes.size());
+    return push_now(event);
+  }
+  chunk_ = loop().use_received(bytes.size());
+  data_ = bytes;
+  raise(SOCKET_DATA);
+  update_reading();
+}
+
+void Stream::on_connected() {
+  connect_deadline_ns_ = INT64_MAX;
+  last_read_ns_ = loop().now_ns();
+  raise(SOCKET_CONNECTED);
+  schedule();
+}
+
+void Stream::on_close(int code) {
+  close_code_ = code;
+  loop().timers().disarm(*this);
+  raise(SOCKET_CLOSED);
+}
+
+// ---- How events leave
+
+void Stream::describe(SocketCompletion_T &event) noexcept {
+  switch (event.kind) {
+  case SOCKET_ACCEPTED: event.source = reinterpret_cast<void *>(listener_->handle()); break;
+  case SOCKET_DATA:
+    event.data = const_cast<char *>(data_.data());
+    event.length = static_cast<int64_t>(data_.size());
+    // Otherwise (pulled when it arrived, pushed now) it stays in chunk_ until more is received.
+    if (loop().may_lend()) loop().lend(std::move(chunk_));
+    update_reading();
+    break;
+  case SOCKET_CLOSED: event.status = close_code_; break;
+  default: break;
+  }
+}
+
+LoopObject::Target Stream::target_of(int kind) const noexcept {
+  if (kind == SOCKET_ACCEPTED) return listener_->accept_target();
+  return LoopObject::target_of(kind);
+}
+
+bool Stream::orphan() noexcept {
+  leave_listener();
+  return pending(SOCKET_ACCEPTED);
+}
+
+void Stream::leave_listener() noexcept {
+  List<Stream, AcceptedTag>::remove(*this);
+  listener_ = nullptr;
+}
+
+void Stream::on_dispose() noexcept {
+  transport_->set_sink(nullptr);
+  transport_->abort(0);
+  loop().timers().disarm(*this);
+  if (!listener_) return;
+  listener_->stream_gone();
+  leave_listener();
+}
+
+} // namespace socketpoll

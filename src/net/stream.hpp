@@ -1,0 +1,84 @@
+// SocketStream: a transport's events, turned into the program's.
+#pragma once
+
+#include "SocketStream.h"
+
+#include "net/loop.hpp"
+#include "net/tcp_transport.hpp"
+
+namespace socketpoll {
+
+class Listener;
+struct AcceptedTag;
+
+class Stream final : public LoopObject,
+                     private TransportSink,
+                     private TimerNode,
+                     public Linked<AcceptedTag> {
+public:
+  static constexpr HandleKind kHandleKind = HandleKind::stream;
+
+  static Result<Stream *> connect(Loop &loop, const Address &address, int timeout_ms);
+  // Raises SOCKET_ACCEPTED at `listener`.
+  static Result<Stream *> accept(Listener &listener, Fd fd);
+  ~Stream() override;
+
+  Status start();
+  Status pause();
+  Result<int64_t> write(std::span<const char> bytes);
+  Result<int64_t> write_ref(Borrowed borrowed);
+  Status shutdown() { return transport_->shutdown(); }
+  Status close();
+  Status set_marks(int64_t low, int64_t high);
+  Status set_write_timeout(int timeout_ms);
+  Status set_idle_timeout(int timeout_ms);
+  int64_t queued() const noexcept { return transport_->queued(); }
+  // SOCKET_ECLOSED once it is closed.
+  Result<int> open_fd() const noexcept;
+  TcpTransport &transport() noexcept { return *transport_; }
+
+  // The listener's callback changed.
+  void retarget_accept() noexcept {
+    if (pending(SOCKET_ACCEPTED)) reroute();
+  }
+  // The listener goes away; true if the program has not heard of this stream yet.
+  bool orphan() noexcept;
+
+private:
+  Stream(Loop &loop, std::unique_ptr<TcpTransport> transport);
+
+  std::span<char> receive_buffer() override;
+  void on_data(std::span<char> bytes) override;
+  void on_drain() override { raise(SOCKET_DRAINED); }
+  void on_eof() override { raise(SOCKET_EOF); }
+  void on_connected() override;
+  void on_close(int code) override;
+  void on_timer() override;
+  void on_no_memory() noexcept override { transport_->abort(SOCKET_ENOMEM); }
+
+  void describe(SocketCompletion_T &event) noexcept override;
+  Target target_of(int kind) const noexcept override;
+  void on_dispose() noexcept override;
+  void leave_listener() noexcept;
+
+  Status may_write() const noexcept;
+  Result<int64_t> written(Status status) noexcept;
+  int64_t deadline_ns() const noexcept;
+  void schedule() noexcept;
+  void update_reading() noexcept;
+
+  std::unique_ptr<TcpTransport> transport_;
+  Listener *listener_ = nullptr;
+  ChunkRef chunk_; // where the bytes of a pending SOCKET_DATA lie
+  std::span<const char> data_;
+  int64_t high_mark_ = SOCKET_STREAM_HIGH_MARK;
+  int64_t connect_deadline_ns_ = INT64_MAX;
+  int64_t last_read_ns_ = 0;
+  int write_timeout_ms_ = SOCKET_STREAM_WRITE_TIMEOUT_MS;
+  int idle_timeout_ms_ = -1;
+  int close_code_ = 0;
+  bool started_ = false;
+  bool closing_ = false;
+};
+
+} // namespace socketpoll

@@ -1,0 +1,210 @@
+#include "net/tcp_transport.hpp"
+
+#include "net/loop.hpp"
+
+#include <netinet/tcp.h>
+
+namespace socketpoll {
+
+TcpTransport::TcpTransport(Loop &loop, Fd fd) noexcept
+    : Watch(loop), output_(loop), fd_(std::move(fd)), progress_ns_(loop.now_ns()),
+      state_(State::open) {
+  watch(fd_.get());
+  // Whatever belongs together is written together, so Nagle's delay helps nobody (RFC 896).
+  (void)os::set_option(fd_.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+TcpTransport::TcpTransport(Loop &loop, const Address &address) noexcept
+    : Watch(loop), output_(loop), progress_ns_(loop.now_ns()), state_(State::connecting) {
+  const Status status = begin_connect(address);
+  // Connected at once or not, the outcome is told from the loop: the socket is writable then.
+  if (status.ok() || status.code() == SOCKET_EAGAIN)
+    want(POLL_WRITE);
+  else
+    abort(status.code());
+}
+
+Status TcpTransport::begin_connect(const Address &address) noexcept {
+  auto fd = os::tcp_socket(address.family);
+  if (!fd.ok()) return fd.error();
+  fd_ = fd.take();
+  watch(fd_.get());
+  (void)os::set_option(fd_.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  return os::connect_tcp(fd_.get(), address);
+}
+
+TcpTransport::~TcpTransport() { unwatch(); }
+
+void TcpTransport::update_interest() noexcept {
+  if (state_ == State::closed) return;
+  int events = 0;
+  if (state_ == State::connecting || !output_.empty()) events |= POLL_WRITE;
+  if (state_ == State::open && reading_ && !saw_eof_) events |= POLL_READ;
+  want(events);
+}
+
+void TcpTransport::read(bool on) noexcept {
+  reading_ = on;
+  update_interest();
+}
+
+void TcpTransport::on_ready(int events) {
+  if (state_ == State::connecting) return finish_connect();
+  constexpr int kBroken = POLL_ERROR | POLL_HANGUP;
+  if ((events & (POLL_WRITE | kBroken)) && !output_.empty()) flush();
+  if ((events & (POLL_READ | kBroken)) && state_ == State::open && reading_ && !saw_eof_) receive();
+}
+
+void TcpTransport::finish_connect() {
+  const Status status = os::pending_error(fd_.get());
+  if (!status.ok()) return abort(status.code());
+  state_ = State::open;
+  progress_ns_ = loop().now_ns();
+  update_interest();
+  if (sink_) sink_->on_connected();
+}
+
+// Once a turn: the loop is level-triggered, so a connection that has more comes again after the
+// others.
+void TcpTransport::receive() {
+  const std::span<char> into = sink_->receive_buffer();
+  auto received = os::receive(fd_.get(), into);
+  if (!received.ok()) {
+    if (received.code() != SOCKET_EAGAIN) abort(received.code());
+    return;
+  }
+  if (*received > 0) return sink_->on_data(into.first(*received));
+  saw_eof_ = true;
+  update_interest();
+  sink_->on_eof();
+}
+
+Status TcpTransport::may_write() const noexcept {
+  if (state_ == State::connecting) return Error{SOCKET_ENOTCONN};
+  if (state_ == State::closed) return Error{close_code_ ? close_code_ : int{SOCKET_ECLOSED}};
+  if (state_ == State::closing || shut_after_output_) return Error{SOCKET_ESTATE};
+  return {};
+}
+
+Result<size_t> TcpTransport::send_now(std::span<const iovec> slices, bool more_follows) noexcept {
+  if (!output_.empty() || slices.empty()) return size_t{0};
+  auto sent = os::send(fd_.get(), slices, more_follows);
+  if (sent.ok()) {
+    progress_ns_ = loop().now_ns();
+    return sent;
+  }
+  if (sent.code() == SOCKET_EAGAIN) return size_t{0};
+  abort(sent.code());
+  return sent;
+}
+
+// Part of the bytes may be on their way already, so output that cannot be queued breaks the stream.
+template <class Queue> Status TcpTransport::queue_rest(Queue &&queue) noexcept {
+  if (output_.empty()) progress_ns_ = loop().now_ns();
+  try {
+    queue();
+  } catch (const std::bad_alloc &) {
+    abort(SOCKET_ENOMEM);
+    return Error{SOCKET_ENOMEM};
+  }
+  if (output_.bytes() > low_mark_) owes_drain_ = true;
+  update_interest();
+  return {};
+}
+
+Status TcpTransport::write(std::span<const iovec> slices) {
+  if (const Status status = may_write(); !status.ok()) return status;
+  auto sent = send_now(slices, false);
+  if (!sent.ok()) return sent.error();
+  size_t skip = *sent;
+  for (; !slices.empty() && skip >= slices[0].iov_len; slices = slices.subspan(1))
+    skip -= slices[0].iov_len;
+  if (slices.empty()) return {};
+  return queue_rest([&] {
+    for (const iovec &slice : slices) {
+      output_.append_copy({static_cast<const char *>(slice.iov_base) + skip, slice.iov_len - skip});
+      skip = 0;
+    }
+  });
+}
+
+Status TcpTransport::write_borrowed(std::span<const char> head, Borrowed borrowed) {
+  if (const Status status = may_write(); !status.ok()) return status;
+  const iovec slices[] = {{const_cast<char *>(head.data()), head.size()},
+                          {const_cast<char *>(borrowed.bytes.data()), borrowed.bytes.size()}};
+  const bool has_head = !head.empty();
+  auto sent = send_now({slices + !has_head, size_t{1} + has_head}, false);
+  if (!sent.ok()) return sent.error();
+  const size_t of_head = std::min(*sent, head.size());
+  const size_t of_body = *sent - of_head;
+  if (of_body == borrowed.bytes.size() && !borrowed.release) return {};
+  return queue_rest([&] {
+    if (of_head < head.size()) output_.append_copy(head.subspan(of_head));
+    output_.append_borrowed(std::move(borrowed), of_body);
+  });
+}
+
+Status TcpTransport::write_file(std::span<const char> head, FileRange range) {
+  if (const Status status = may_write(); !status.ok()) return status;
+  const iovec slice{const_cast<char *>(head.data()), head.size()};
+  auto sent = send_now({&slice, size_t{!head.empty()}}, range.length > 0);
+  if (!sent.ok()) return sent.error();
+  const Status status = queue_rest([&] {
+    if (*sent < head.size()) output_.append_copy(head.subspan(*sent));
+    output_.append_file(std::move(range));
+  });
+  if (status.ok()) flush();
+  return status;
+}
+
+void TcpTransport::flush() noexcept {
+  auto sent = output_.flush(fd_.get());
+  if (!sent.ok()) return abort(sent.code());
+  if (*sent > 0) progress_ns_ = loop().now_ns();
+  if (owes_drain_ && output_.bytes() <= low_mark_) {
+    owes_drain_ = false;
+    tell_drain_ = true;
+    loop().defer(*this);
+  }
+  if (output_.empty()) {
+    if (state_ == State::closing) return abort(0);
+    if (shut_after_output_) (void)shutdown();
+  }
+  update_interest();
+}
+
+Status TcpTransport::shutdown() {
+  if (state_ == State::connecting) return Error{SOCKET_ENOTCONN};
+  if (state_ == State::closed) return Error{SOCKET_ECLOSED};
+  shut_after_output_ = true;
+  if (!output_.empty() || shut_) return {};
+  shut_ = true;
+  const Status status = os::shutdown_sending(fd_.get());
+  // The peer may have gone meanwhile; reading will tell.
+  return status.code() == SOCKET_ENOTCONN ? Status() : status;
+}
+
+void TcpTransport::close() noexcept {
+  if (state_ == State::closed) return;
+  if (output_.empty()) return abort(0);
+  state_ = State::closing;
+  update_interest();
+}
+
+void TcpTransport::abort(int code) noexcept {
+  if (state_ == State::closed) return;
+  state_ = State::closed;
+  close_code_ = code;
+  unwatch();
+  fd_.reset();
+  output_.clear();
+  loop().defer(*this);
+}
+
+void TcpTransport::run_deferred() {
+  if (!sink_) return;
+  if (state_ == State::closed) return sink_->on_close(close_code_);
+  if (std::exchange(tell_drain_, false)) sink_->on_drain();
+}
+
+} // namespace socketpoll

@@ -1,0 +1,65 @@
+// A TCP socket as a transport.
+#pragma once
+
+#include "net/address.hpp"
+#include "net/transport.hpp"
+#include "net/watch.hpp"
+
+namespace socketpoll {
+
+class TcpTransport final : public Transport, private Watch, private Deferred {
+public:
+  // An accepted socket. Does not read until read(true).
+  TcpTransport(Loop &loop, Fd fd) noexcept;
+  // Connects; on_connected or on_close tells the outcome.
+  TcpTransport(Loop &loop, const Address &address) noexcept;
+  ~TcpTransport() override;
+
+  Status write(std::span<const iovec> slices) override;
+  Status write_borrowed(std::span<const char> head, Borrowed borrowed) override;
+  Status write_file(std::span<const char> head, FileRange range) override;
+  void read(bool on) noexcept override;
+  Status shutdown() override;
+  void close() noexcept override;
+  void abort(int code) noexcept override;
+  int64_t queued() const noexcept override { return output_.bytes(); }
+  int64_t output_progress_ns() const noexcept override { return progress_ns_; }
+  void set_low_mark(int64_t bytes) noexcept override { low_mark_ = bytes; }
+
+  bool connecting() const noexcept { return state_ == State::connecting; }
+  bool open() const noexcept { return state_ != State::closed; }
+  int fd() const noexcept { return fd_.get(); }
+
+private:
+  enum class State : uint8_t { connecting, open, closing, closed };
+
+  void on_ready(int events) override;
+  void on_refused(int code) noexcept override { abort(code); }
+  void on_no_memory() noexcept override { abort(SOCKET_ENOMEM); }
+  void run_deferred() override;
+
+  Status begin_connect(const Address &address) noexcept;
+  Status may_write() const noexcept;
+  // Sends as much of the slices as the kernel takes now; how many bytes.
+  Result<size_t> send_now(std::span<const iovec> slices, bool more_follows) noexcept;
+  template <class Queue> Status queue_rest(Queue &&queue) noexcept;
+  void finish_connect();
+  void receive();
+  void flush() noexcept;
+  void update_interest() noexcept;
+
+  OutputQueue output_;
+  Fd fd_;
+  int64_t progress_ns_ = 0;
+  int64_t low_mark_ = 0;
+  int close_code_ = 0;
+  State state_;
+  bool reading_ = false;
+  bool saw_eof_ = false;
+  bool owes_drain_ = false;
+  bool tell_drain_ = false;
+  bool shut_after_output_ = false;
+  bool shut_ = false;
+};
+
+} // namespace socketpoll

@@ -1,0 +1,61 @@
+// A byte stream in both directions, and who is told of it. Protocols stand on this and know neither
+// sockets nor TLS; a transport knows no protocol.
+#pragma once
+
+#include "base/result.hpp"
+#include "net/loop_object.hpp"
+#include "net/output_queue.hpp"
+
+#include <cstdint>
+#include <span>
+
+namespace socketpoll {
+
+// Told what happens, always from the loop, never from inside a call into the transport.
+class TransportSink {
+public:
+  virtual ~TransportSink() = default;
+  // Where the next bytes are to be received, at least one byte. Throws std::bad_alloc.
+  virtual std::span<char> receive_buffer() = 0;
+  // `bytes` lie at the start of what receive_buffer() named, and are the sink's to change until it
+  // returns.
+  virtual void on_data(std::span<char> bytes) = 0;
+  // Queued output fell to the low mark after a write had left more.
+  virtual void on_drain() = 0;
+  // The peer sends no more.
+  virtual void on_eof() = 0;
+  virtual void on_connected() {}
+  // The last call: closed, with 0 or why.
+  virtual void on_close(int code) = 0;
+};
+
+class Transport : public Retired {
+public:
+  // `sink` outlives the transport, or is replaced by nullptr (nothing is told any more).
+  void set_sink(TransportSink *sink) noexcept { sink_ = sink; }
+
+  // Sends the slices in order, at once as far as possible; the rest is copied and queued. An error
+  // is told here and, later, by on_close.
+  virtual Status write(std::span<const iovec> slices) = 0;
+  // Sends `head` (copied if need be), then the borrowed bytes without a copy.
+  virtual Status write_borrowed(std::span<const char> head, Borrowed borrowed) = 0;
+  virtual Status write_file(std::span<const char> head, FileRange range) = 0;
+
+  virtual void read(bool on) noexcept = 0;
+  // Ends our sending side after what is queued.
+  virtual Status shutdown() = 0;
+  // Closes after what is queued.
+  virtual void close() noexcept = 0;
+  // Closes now, with `code`; on_close follows.
+  virtual void abort(int code) noexcept = 0;
+
+  virtual int64_t queued() const noexcept = 0;
+  // The loop's time at which the peer last took output, or the queue was last empty.
+  virtual int64_t output_progress_ns() const noexcept = 0;
+  virtual void set_low_mark(int64_t bytes) noexcept = 0;
+
+protected:
+  TransportSink *sink_ = nullptr;
+};
+
+} // namespace socketpoll

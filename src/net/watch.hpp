@@ -1,0 +1,48 @@
+// One descriptor's place in the loop. The owner says what it wants to know; changes are gathered
+// and handed to the kernel once a turn. Level-triggered. Wanting nothing leaves the kernel's set,
+// because a hung-up descriptor would otherwise be reported for ever.
+#pragma once
+
+#include "base/list.hpp"
+#include "base/result.hpp"
+
+namespace socketpoll {
+
+class Loop;
+struct ChangedTag;
+
+class Watch : public Linked<ChangedTag> {
+public:
+  explicit Watch(Loop &loop) noexcept : loop_(loop) {}
+  Watch(const Watch &) = delete;
+  Watch &operator=(const Watch &) = delete;
+  virtual ~Watch();
+
+  Loop &loop() const noexcept { return loop_; }
+  int watched_fd() const noexcept { return fd_; }
+
+  // Names the descriptor; it stays the owner's, who calls unwatch() before closing it.
+  void watch(int fd) noexcept { fd_ = fd; }
+  // POLL_READ, POLL_WRITE or neither, from the next wait on.
+  void want(int events) noexcept;
+  int wanted() const noexcept { return wanted_; }
+  // The same at once, with the kernel's answer. Throws std::bad_alloc.
+  Status want_now(int events);
+  // Leaves the kernel's set at once; no event arrives any more, not even from the present batch.
+  void unwatch() noexcept;
+
+  virtual void on_ready(int events) = 0;
+  // The kernel refused what was wanted: SOCKET_ENOSPC, SOCKET_ENOMEM, SOCKET_EBADF...
+  virtual void on_refused(int code) noexcept = 0;
+  // on_ready threw std::bad_alloc.
+  virtual void on_no_memory() noexcept = 0;
+
+private:
+  friend class Loop;
+  Loop &loop_;
+  int fd_ = -1;
+  short wanted_ = 0;
+  short registered_ = 0;
+};
+
+} // namespace socketpoll
