@@ -1,0 +1,146 @@
+# Sourced by tools/test: its steps. Each runs in a subshell with errexit, from the project's folder,
+# its output going to a log. A suite writes its counts to the file it is given; any other step is
+# one check, which its exit status decides.
+
+suite() { # suite COUNTS NAME MESON_TEST_ARGUMENT...: runs the tests of build/NAME
+  local counts=$1 name=$2 status=0
+  shift 2
+  rm -f "build/$name"/meson-logs/testlog*
+  meson test -C "build/$name" --no-rebuild --print-errorlogs "$@" || status=$?
+  tools/lib/count_tests.py "build/$name/meson-logs/testlog.json" >"$counts"
+  return $status
+}
+
+step_gcc() {
+  export CC=gcc CXX=g++
+  compile gcc
+  suite "$1" gcc
+}
+
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:strict_string_checks=1
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+
+step_asan() {
+  export CC=clang CXX=clang++
+  compile asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
+  suite "$1" asan --timeout-multiplier 4
+}
+
+step_tsan() {
+  export CC=clang CXX=clang++
+  compile tsan --buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Dexamples=false
+  suite "$1" tsan --timeout-multiplier 6 --suite threads
+}
+
+# Of the full build: what is public.
+release_build() {
+  export CC=gcc CXX=g++
+  compile release -Dtests=false -Dexamples=false
+}
+
+public_headers() { (cd include/socketpoll && ls ./*.h ./*.h.in) | sed 's|^\./||; s|\.in$||' | sort; }
+
+step_headers() {
+  release_build
+  local header spelling compiler language program=build/log/header
+  for header in $(public_headers); do
+    for spelling in "$header" "socketpoll/$header"; do
+      # Twice in a row proves the guard; alone proves that it includes what it needs.
+      printf '#include <%s>\n#include <%s>\nint main(void) { return 0; }\n' \
+        "$spelling" "$spelling" >"$program.c"
+      cp "$program.c" "$program.cpp"
+      for compiler in gcc clang; do
+        for language in c:c11 cpp:c++17; do
+          "$compiler" "-std=${language#*:}" -Wall -Wextra -Wpedantic -Werror -fsyntax-only \
+            -Iinclude -Iinclude/socketpoll -Ibuild/release/include \
+            -Ibuild/release/include/socketpoll "$program.${language%%:*}"
+        done
+      done
+    done
+    printf '%s: clean\n' "$header"
+  done
+}
+
+step_generated() { tools/generate --check; }
+
+step_symbols() {
+  release_build
+  local library=build/release/src/libsocketpoll.so
+  # Only what the headers declare leaves the library ...
+  nm -D --defined-only "$library" | awk '{print $3}' | sed 's/@.*//' | LC_ALL=C sort \
+    >build/log/exported
+  diff -u src/socketpoll.symbols build/log/exported
+  # ... and without TLS it needs nothing but libc and the C++ run-time.
+  readelf -d "$library" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' >build/log/needed
+  cat build/log/needed
+  if grep -vE '^(libc|libm|libstdc\+\+|libgcc_s|ld-linux[-a-z0-9_]*)\.so' build/log/needed; then
+    return 1
+  fi
+  grep -q '^libc\.so' build/log/needed
+}
+
+# A program that includes every header and links every function.
+write_consumer() { # write_consumer PREFIX: '' or 'socketpoll/'
+  public_headers | sed "s|.*|#include <$1&>|"
+  printf '#include <stdio.h>\nstatic void (*const all[])(void) = {\n'
+  sed 's|.*|  (void (*)(void))&,|' src/socketpoll.symbols
+  cat <<'END'
+};
+int main (void) {
+  for (unsigned i = 0; i < sizeof all / sizeof *all; i++)
+    if (!all[i]) return 1;
+  printf ("%s\n", Socket_version ());
+  return Socket_version ()[0] ? 0 : 1;
+}
+END
+}
+
+step_install() {
+  export CC=gcc CXX=g++
+  local prefix spelling
+  outside=$(mktemp -d) # not local: the trap needs it
+  trap 'rm -rf "$outside"' EXIT
+  prefix=$outside/prefix
+  rm -rf build/install
+  meson setup build/install -Dtests=false -Dexamples=false --prefix "$prefix" --libdir lib
+  ninja -C build/install install
+  (cd "$prefix" && find . -type f -o -type l | sort)
+  export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+  for spelling in '' socketpoll/; do
+    write_consumer "$spelling" >"$outside/prog.c"
+    (
+      cd "$outside"
+      # shellcheck disable=SC2046
+      cc -Wall -Wextra -Werror prog.c $(pkg-config --cflags --libs socketpoll) -o shared
+      LD_LIBRARY_PATH=$prefix/lib ./shared
+      cc -static prog.c $(pkg-config --static --cflags --libs socketpoll) -o static
+      env -i ./static
+    )
+  done
+  if [[ -f docs/socketpoll.1 ]]; then [[ -s $prefix/share/man/man1/socketpoll.1 ]]; fi
+  ninja -C build/install uninstall
+  if [[ -e $prefix ]]; then
+    printf 'left behind:\n'
+    find "$prefix"
+    return 1
+  fi
+  rm -rf build/install
+}
+
+step_house() { tools/check-house; }
+
+step_minimal() {
+  export CC=gcc CXX=g++
+  compile minimal -Dhttp=false -Dtests=false
+  if nm -D --defined-only build/minimal/src/libsocketpoll.so | grep SocketHTTP; then return 1; fi
+}
+
+step_bench() {
+  release_build
+  bench/build
+}
+
+step_man() { mandoc -T lint -W warning docs/*.1; }
+
+step_readme() { tools/lib/check_readme.py; }
