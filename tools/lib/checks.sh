@@ -143,4 +143,7 @@ step_bench() {
 
 step_man() { mandoc -T lint -W warning docs/*.1; }
 
-step_readme() { tools/lib/check_readme.py; }
+step_readme() {
+  release_build
+  tools/lib/check_readme.py
+}
