@@ -3,18 +3,67 @@
 #include "bad_handles.h"
 
 #include "SocketError.h"
+#include "SocketPoll.h"
 #include "SocketVersion.h"
 
 enum kind {
+  KIND_SocketPoll_T,
   KIND_COUNT
 };
 
+static void *make_SocketPoll_T(void) {
+  return (void *)SocketPoll_new(4);
+}
+static void free_SocketPoll_T(void *word) {
+  SocketPoll_T handle = (SocketPoll_T)word;
+  SocketPoll_free(&handle);
+}
+static int alive_SocketPoll_T(void *word) {
+  SocketPoll_T handle = (SocketPoll_T)word;
+  return SocketPoll_wakeup(handle) == 0;
+}
+
 static const struct recipe recipes[] = {
+    {"SocketPoll_T", make_SocketPoll_T, free_SocketPoll_T, alive_SocketPoll_T},
     {NULL, NULL, NULL, NULL},
 };
 
+/* SocketPoll.h */
+EXPECT_FREE(SocketPoll_T, SocketPoll_free)
+EXPECT_ERRNO(SocketPoll_T, SocketPoll_add, SocketPoll_add(handle, 0, 0, NULL))
+EXPECT_ERRNO(SocketPoll_T, SocketPoll_mod, SocketPoll_mod(handle, 0, 0, NULL))
+EXPECT_ERRNO(SocketPoll_T, SocketPoll_modify_events, SocketPoll_modify_events(handle, 0, 0, 0))
+EXPECT_ERRNO(SocketPoll_T, SocketPoll_del, SocketPoll_del(handle, 0))
+EXPECT_ERRNO(SocketPoll_T, SocketPoll_wait, SocketPoll_wait(handle, NULL, 0))
+EXPECT_ERRNO(SocketPoll_T, SocketPoll_wakeup, SocketPoll_wakeup(handle))
+EXPECT_NULL(SocketPoll_T, SocketPoll_get_backend_name, SocketPoll_get_backend_name(handle))
+EXPECT_ERRNO(SocketPoll_T, SocketPoll_get_capabilities, SocketPoll_get_capabilities(handle))
+EXPECT_ERRNO(SocketPoll_T, SocketPoll_get_fd, SocketPoll_get_fd(handle))
+EXPECT_ERRNO(SocketPoll_T, SocketPoll_getdefaulttimeout, SocketPoll_getdefaulttimeout(handle))
+EXPECT_ERRNO(SocketPoll_T, SocketPoll_setdefaulttimeout, SocketPoll_setdefaulttimeout(handle, 0))
+EXPECT_ERRNO(SocketPoll_T, SocketPoll_getregisteredcount, SocketPoll_getregisteredcount(handle))
+EXPECT_ERRNO(SocketPoll_T, SocketPoll_get_registered_sockets, SocketPoll_get_registered_sockets(handle, NULL, 0))
+EXPECT_ERRNO(SocketPoll_T, SocketPoll_getmaxregistered, SocketPoll_getmaxregistered(handle))
+EXPECT_ERRNO(SocketPoll_T, SocketPoll_setmaxregistered, SocketPoll_setmaxregistered(handle, 0))
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(bad_SocketPoll_free),
+      cmocka_unit_test(bad_SocketPoll_add),
+      cmocka_unit_test(bad_SocketPoll_mod),
+      cmocka_unit_test(bad_SocketPoll_modify_events),
+      cmocka_unit_test(bad_SocketPoll_del),
+      cmocka_unit_test(bad_SocketPoll_wait),
+      cmocka_unit_test(bad_SocketPoll_wakeup),
+      cmocka_unit_test(bad_SocketPoll_get_backend_name),
+      cmocka_unit_test(bad_SocketPoll_get_capabilities),
+      cmocka_unit_test(bad_SocketPoll_get_fd),
+      cmocka_unit_test(bad_SocketPoll_getdefaulttimeout),
+      cmocka_unit_test(bad_SocketPoll_setdefaulttimeout),
+      cmocka_unit_test(bad_SocketPoll_getregisteredcount),
+      cmocka_unit_test(bad_SocketPoll_get_registered_sockets),
+      cmocka_unit_test(bad_SocketPoll_getmaxregistered),
+      cmocka_unit_test(bad_SocketPoll_setmaxregistered),
       cmocka_unit_test(live_handles_are_unharmed),
   };
   if (set_recipes(recipes)) return 1;
