@@ -3,18 +3,18 @@
 
 #include "bad_handles.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MAX_KINDS = 32 };
+enum { MAX_KINDS = 32, MAX_FDS = 32 };
 
 static const struct recipe *recipes;
 static int kinds;
 static void *live[MAX_KINDS];
 static void *freed[MAX_KINDS];
-static int pipe_ends[2];
+static int fds[MAX_FDS];
+static int fd_count;
 static int *on_heap;
 
 int set_recipes(const struct recipe *table) {
@@ -25,12 +25,18 @@ int set_recipes(const struct recipe *table) {
 }
 
 void *live_handle(int kind) { return live[kind]; }
-int pipe_end(void) { return pipe_ends[0]; }
+
+int fresh_fd(void) {
+  int ends[2];
+  if (fd_count + 2 > MAX_FDS || pipe(ends) != 0) return -1;
+  fds[fd_count++] = ends[1];
+  return fds[fd_count++] = ends[0];
+}
 
 int make_live_handles(void **state) {
   (void)state;
   on_heap = calloc(64, sizeof *on_heap);
-  if (!on_heap || pipe(pipe_ends) != 0 || fcntl(pipe_ends[0], F_SETFL, O_NONBLOCK) != 0) return -1;
+  if (!on_heap) return -1;
   for (int kind = 0; kind < kinds; kind++) {
     if (!recipes[kind].make) continue;
     /* In this order, so that the live one may take the place of the freed one. */
@@ -49,8 +55,7 @@ int free_live_handles(void **state) {
   (void)state;
   for (int kind = kinds; kind-- > 0;)
     if (live[kind]) recipes[kind].free(live[kind]);
-  close(pipe_ends[0]);
-  close(pipe_ends[1]);
+  while (fd_count) close(fds[--fd_count]);
   free(on_heap);
   return 0;
 }

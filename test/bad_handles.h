@@ -26,7 +26,7 @@ int make_live_handles(void **state);
 int free_live_handles(void **state);
 void live_handles_are_unharmed(void **state);
 void *live_handle(int kind);
-int pipe_end(void);
+int fresh_fd(void); /* a descriptor that nobody watches yet, closed at the end */
 
 /* The i-th value that is no live handle of `kind`; 0 when there are no more. */
 int bad_value(unsigned i, int kind, void *on_stack, struct bad_value *value);

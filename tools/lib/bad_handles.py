@@ -19,7 +19,7 @@ LIVE = {
     'SocketPoll_T': Recipe('SocketPoll_new(4)', 'SocketPoll_wakeup(handle) == 0'),
     'SocketLoop_T': Recipe('SocketLoop_new()'),
     'SocketTimer_T': Recipe('SocketTimer_new(loop)'),
-    'SocketWatch_T': Recipe('SocketWatch_new(loop, pipe_end(), 1)'),
+    'SocketWatch_T': Recipe('SocketWatch_new(loop, fresh_fd(), 1)'),
     'SocketListener_T': Recipe('SocketListener_new(loop)'),
     'SocketStream_T': Recipe('SocketStream_connect(loop, "127.0.0.1:9", -1)'),
     'SocketHTTPServer_T': Recipe('SocketHTTPServer_new(loop)'),
