@@ -128,6 +128,39 @@ step_install() {
   rm -rf build/install
 }
 
+# As its user meets it: a folder served, a file fetched, an address in use, a signal.
+step_serve() {
+  local line url status=0 command=build/release/src/cli/socketpoll
+  release_build
+  served=$(mktemp -d) # not local: the trap needs it
+  head -c 100000 /dev/urandom >"$served/file name.bin"
+  coproc server { exec tools/serve "$served" --port 0; }
+  server_pid=$server_PID
+  trap 'kill -9 "$server_pid" 2>/dev/null || true; rm -rf "$served"' EXIT
+  read -r -t 60 line <&"${server[0]}"
+  printf '%s\n' "$line"
+  url=$(grep -o 'http://[0-9.:]*' <<<"$line")
+  curl -sSf --max-time 10 "$url/file%20name.bin" | cmp - "$served/file name.bin"
+  curl -sSf --max-time 10 "$url/" | grep -q 'file'
+  [[ $(curl -sS --max-time 10 -o /dev/null -w '%{http_code}' "$url/absent") == 404 ]]
+  "$command" serve "$served" --port "${url##*:}" >build/log/in-use 2>&1 || status=$?
+  cat build/log/in-use
+  [[ $status == 1 ]]
+  grep -q SOCKET_EADDRINUSE build/log/in-use
+  kill -TERM "$server_pid"
+  status=0
+  wait "$server_pid" || status=$?
+  printf 'after SIGTERM: exit status %d\n' "$status"
+  [[ $status == 0 ]]
+  "$command" --version
+  "$command" info
+  # Every option of the manual page is in the help as well.
+  "$command" --help >build/log/help
+  for line in $(sed -n 's/^\.It Fl -\([a-z-]*\).*/\1/p' docs/socketpoll.1); do
+    grep -q -e "--$line" build/log/help || { printf 'not in --help: --%s\n' "$line"; return 1; }
+  done
+}
+
 step_house() { tools/check-house; }
 
 step_minimal() {
