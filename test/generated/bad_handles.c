@@ -3,11 +3,21 @@
 #include "bad_handles.h"
 
 #include "SocketError.h"
+#include "SocketListener.h"
+#include "SocketLoop.h"
 #include "SocketPoll.h"
+#include "SocketStream.h"
+#include "SocketTimer.h"
 #include "SocketVersion.h"
+#include "SocketWatch.h"
 
 enum kind {
   KIND_SocketPoll_T,
+  KIND_SocketLoop_T,
+  KIND_SocketTimer_T,
+  KIND_SocketWatch_T,
+  KIND_SocketListener_T,
+  KIND_SocketStream_T,
   KIND_COUNT
 };
 
@@ -23,10 +33,86 @@ static int alive_SocketPoll_T(void *word) {
   return SocketPoll_wakeup(handle) == 0;
 }
 
+static void *make_SocketLoop_T(void) {
+  return (void *)SocketLoop_new();
+}
+static void free_SocketLoop_T(void *word) {
+  SocketLoop_T handle = (SocketLoop_T)word;
+  SocketLoop_free(&handle);
+}
+
+static void *make_SocketTimer_T(void) {
+  SocketLoop_T loop = (SocketLoop_T)live_handle(KIND_SocketLoop_T);
+  return (void *)SocketTimer_new(loop);
+}
+static void free_SocketTimer_T(void *word) {
+  SocketTimer_T handle = (SocketTimer_T)word;
+  SocketTimer_free(&handle);
+}
+
+static void *make_SocketWatch_T(void) {
+  SocketLoop_T loop = (SocketLoop_T)live_handle(KIND_SocketLoop_T);
+  return (void *)SocketWatch_new(loop, fresh_fd(), 1);
+}
+static void free_SocketWatch_T(void *word) {
+  SocketWatch_T handle = (SocketWatch_T)word;
+  SocketWatch_free(&handle);
+}
+
+static void *make_SocketListener_T(void) {
+  SocketLoop_T loop = (SocketLoop_T)live_handle(KIND_SocketLoop_T);
+  return (void *)SocketListener_new(loop);
+}
+static void free_SocketListener_T(void *word) {
+  SocketListener_T handle = (SocketListener_T)word;
+  SocketListener_free(&handle);
+}
+
+static void *make_SocketStream_T(void) {
+  SocketLoop_T loop = (SocketLoop_T)live_handle(KIND_SocketLoop_T);
+  return (void *)SocketStream_connect(loop, "127.0.0.1:9", -1);
+}
+static void free_SocketStream_T(void *word) {
+  SocketStream_T handle = (SocketStream_T)word;
+  SocketStream_free(&handle);
+}
+
 static const struct recipe recipes[] = {
     {"SocketPoll_T", make_SocketPoll_T, free_SocketPoll_T, alive_SocketPoll_T},
+    {"SocketLoop_T", make_SocketLoop_T, free_SocketLoop_T, NULL},
+    {"SocketTimer_T", make_SocketTimer_T, free_SocketTimer_T, NULL},
+    {"SocketWatch_T", make_SocketWatch_T, free_SocketWatch_T, NULL},
+    {"SocketListener_T", make_SocketListener_T, free_SocketListener_T, NULL},
+    {"SocketStream_T", make_SocketStream_T, free_SocketStream_T, NULL},
     {NULL, NULL, NULL, NULL},
 };
+
+/* SocketListener.h */
+EXPECT_NULL(SocketLoop_T, SocketListener_new, SocketListener_new(handle))
+EXPECT_FREE(SocketListener_T, SocketListener_free)
+EXPECT_NUMBER(SocketListener_T, SocketListener_set_callback, SocketListener_set_callback(handle, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketListener_T, SocketListener_set_backlog, SocketListener_set_backlog(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketListener_T, SocketListener_set_reuseport, SocketListener_set_reuseport(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketListener_T, SocketListener_set_receive_buffer, SocketListener_set_receive_buffer(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketListener_T, SocketListener_set_send_buffer, SocketListener_set_send_buffer(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketListener_T, SocketListener_set_max_connections, SocketListener_set_max_connections(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketListener_T, SocketListener_listen, SocketListener_listen(handle, "text"), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketListener_T, SocketListener_get_port, SocketListener_get_port(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketListener_T, SocketListener_pause, SocketListener_pause(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketListener_T, SocketListener_resume, SocketListener_resume(handle), SOCKET_EBADHANDLE)
+
+/* SocketLoop.h */
+EXPECT_FREE(SocketLoop_T, SocketLoop_free)
+EXPECT_NUMBER(SocketLoop_T, SocketLoop_claim, SocketLoop_claim(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketLoop_T, SocketLoop_run, SocketLoop_run(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketLoop_T, SocketLoop_run_once, SocketLoop_run_once(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketLoop_T, SocketLoop_wait, SocketLoop_wait(handle, NULL, 0, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketLoop_T, SocketLoop_stop, SocketLoop_stop(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketLoop_T, SocketLoop_post, SocketLoop_post(handle, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketLoop_T, SocketLoop_now, SocketLoop_now(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketLoop_T, SocketLoop_get_fd, SocketLoop_get_fd(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketLoop_T, SocketLoop_get_timeout, SocketLoop_get_timeout(handle), SOCKET_EBADHANDLE)
+EXPECT_NULL(SocketLoop_T, SocketLoop_get_backend_name, SocketLoop_get_backend_name(handle))
 
 /* SocketPoll.h */
 EXPECT_FREE(SocketPoll_T, SocketPoll_free)
@@ -46,8 +132,67 @@ EXPECT_ERRNO(SocketPoll_T, SocketPoll_get_registered_sockets, SocketPoll_get_reg
 EXPECT_ERRNO(SocketPoll_T, SocketPoll_getmaxregistered, SocketPoll_getmaxregistered(handle))
 EXPECT_ERRNO(SocketPoll_T, SocketPoll_setmaxregistered, SocketPoll_setmaxregistered(handle, 0))
 
+/* SocketStream.h */
+EXPECT_NULL(SocketLoop_T, SocketStream_connect, SocketStream_connect(handle, "text", 0))
+EXPECT_FREE(SocketStream_T, SocketStream_free)
+EXPECT_NUMBER(SocketStream_T, SocketStream_set_callback, SocketStream_set_callback(handle, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_start, SocketStream_start(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_pause, SocketStream_pause(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_write, SocketStream_write(handle, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_write_ref, SocketStream_write_ref(handle, NULL, 0, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_shutdown, SocketStream_shutdown(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_close, SocketStream_close(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_set_marks, SocketStream_set_marks(handle, 0, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_set_write_timeout, SocketStream_set_write_timeout(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_set_idle_timeout, SocketStream_set_idle_timeout(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_set_nodelay, SocketStream_set_nodelay(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_set_keepalive, SocketStream_set_keepalive(handle, 0, 0, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_set_receive_buffer, SocketStream_set_receive_buffer(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_set_send_buffer, SocketStream_set_send_buffer(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_get_queued, SocketStream_get_queued(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_get_peer, SocketStream_get_peer(handle, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_get_local, SocketStream_get_local(handle, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_get_fd, SocketStream_get_fd(handle), SOCKET_EBADHANDLE)
+
+/* SocketTimer.h */
+EXPECT_NULL(SocketLoop_T, SocketTimer_new, SocketTimer_new(handle))
+EXPECT_FREE(SocketTimer_T, SocketTimer_free)
+EXPECT_NUMBER(SocketTimer_T, SocketTimer_set_callback, SocketTimer_set_callback(handle, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTimer_T, SocketTimer_start, SocketTimer_start(handle, 0, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTimer_T, SocketTimer_stop, SocketTimer_stop(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTimer_T, SocketTimer_get_remaining, SocketTimer_get_remaining(handle), SOCKET_EBADHANDLE)
+
+/* SocketWatch.h */
+EXPECT_NULL(SocketLoop_T, SocketWatch_new, SocketWatch_new(handle, 0, 0))
+EXPECT_FREE(SocketWatch_T, SocketWatch_free)
+EXPECT_NUMBER(SocketWatch_T, SocketWatch_set_callback, SocketWatch_set_callback(handle, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketWatch_T, SocketWatch_set_events, SocketWatch_set_events(handle, 0), SOCKET_EBADHANDLE)
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(bad_SocketListener_new),
+      cmocka_unit_test(bad_SocketListener_free),
+      cmocka_unit_test(bad_SocketListener_set_callback),
+      cmocka_unit_test(bad_SocketListener_set_backlog),
+      cmocka_unit_test(bad_SocketListener_set_reuseport),
+      cmocka_unit_test(bad_SocketListener_set_receive_buffer),
+      cmocka_unit_test(bad_SocketListener_set_send_buffer),
+      cmocka_unit_test(bad_SocketListener_set_max_connections),
+      cmocka_unit_test(bad_SocketListener_listen),
+      cmocka_unit_test(bad_SocketListener_get_port),
+      cmocka_unit_test(bad_SocketListener_pause),
+      cmocka_unit_test(bad_SocketListener_resume),
+      cmocka_unit_test(bad_SocketLoop_free),
+      cmocka_unit_test(bad_SocketLoop_claim),
+      cmocka_unit_test(bad_SocketLoop_run),
+      cmocka_unit_test(bad_SocketLoop_run_once),
+      cmocka_unit_test(bad_SocketLoop_wait),
+      cmocka_unit_test(bad_SocketLoop_stop),
+      cmocka_unit_test(bad_SocketLoop_post),
+      cmocka_unit_test(bad_SocketLoop_now),
+      cmocka_unit_test(bad_SocketLoop_get_fd),
+      cmocka_unit_test(bad_SocketLoop_get_timeout),
+      cmocka_unit_test(bad_SocketLoop_get_backend_name),
       cmocka_unit_test(bad_SocketPoll_free),
       cmocka_unit_test(bad_SocketPoll_add),
       cmocka_unit_test(bad_SocketPoll_mod),
@@ -64,6 +209,36 @@ int main(void) {
       cmocka_unit_test(bad_SocketPoll_get_registered_sockets),
       cmocka_unit_test(bad_SocketPoll_getmaxregistered),
       cmocka_unit_test(bad_SocketPoll_setmaxregistered),
+      cmocka_unit_test(bad_SocketStream_connect),
+      cmocka_unit_test(bad_SocketStream_free),
+      cmocka_unit_test(bad_SocketStream_set_callback),
+      cmocka_unit_test(bad_SocketStream_start),
+      cmocka_unit_test(bad_SocketStream_pause),
+      cmocka_unit_test(bad_SocketStream_write),
+      cmocka_unit_test(bad_SocketStream_write_ref),
+      cmocka_unit_test(bad_SocketStream_shutdown),
+      cmocka_unit_test(bad_SocketStream_close),
+      cmocka_unit_test(bad_SocketStream_set_marks),
+      cmocka_unit_test(bad_SocketStream_set_write_timeout),
+      cmocka_unit_test(bad_SocketStream_set_idle_timeout),
+      cmocka_unit_test(bad_SocketStream_set_nodelay),
+      cmocka_unit_test(bad_SocketStream_set_keepalive),
+      cmocka_unit_test(bad_SocketStream_set_receive_buffer),
+      cmocka_unit_test(bad_SocketStream_set_send_buffer),
+      cmocka_unit_test(bad_SocketStream_get_queued),
+      cmocka_unit_test(bad_SocketStream_get_peer),
+      cmocka_unit_test(bad_SocketStream_get_local),
+      cmocka_unit_test(bad_SocketStream_get_fd),
+      cmocka_unit_test(bad_SocketTimer_new),
+      cmocka_unit_test(bad_SocketTimer_free),
+      cmocka_unit_test(bad_SocketTimer_set_callback),
+      cmocka_unit_test(bad_SocketTimer_start),
+      cmocka_unit_test(bad_SocketTimer_stop),
+      cmocka_unit_test(bad_SocketTimer_get_remaining),
+      cmocka_unit_test(bad_SocketWatch_new),
+      cmocka_unit_test(bad_SocketWatch_free),
+      cmocka_unit_test(bad_SocketWatch_set_callback),
+      cmocka_unit_test(bad_SocketWatch_set_events),
       cmocka_unit_test(live_handles_are_unharmed),
   };
   if (set_recipes(recipes)) return 1;
