@@ -148,6 +148,7 @@ step_serve() {
   [[ $status == 1 ]]
   grep -q SOCKET_EADDRINUSE build/log/in-use
   kill -TERM "$server_pid"
+  timeout 30 tail -s 0.1 --pid="$server_pid" -f /dev/null # it must not wait for ever
   status=0
   wait "$server_pid" || status=$?
   printf 'after SIGTERM: exit status %d\n' "$status"
