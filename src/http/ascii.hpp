@@ -10,6 +10,13 @@
 
 namespace socketpoll::http {
 
+// A piece of text by its place, so that the text may move.
+struct TextRange {
+  uint32_t offset = 0;
+  uint32_t length = 0;
+  std::string_view in(const char *base) const noexcept { return {base + offset, length}; }
+};
+
 namespace byte_class {
 inline constexpr uint8_t kToken = 0x01;   // tchar
 inline constexpr uint8_t kTarget = 0x02;  // what a request-target may hold: VCHAR but '#'

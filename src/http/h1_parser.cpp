@@ -1,7 +1,6 @@
 // HTTP floor: the request head parser's steps, and lookup in its result.
 #include "http/h1_parser.hpp"
 
-#include "http/ascii.hpp"
 #include "http/h1_semantics.hpp"
 #include "http/scan.hpp"
 

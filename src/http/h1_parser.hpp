@@ -8,6 +8,7 @@
 // request is smuggled.
 #pragma once
 
+#include "http/ascii.hpp"
 #include "http/header_names.hpp"
 
 #include <array>
@@ -40,12 +41,6 @@ struct HeaderField {
   uint32_t value_length;
   uint16_t name_length;
   KnownHeader id;
-};
-
-struct TextRange {
-  uint32_t offset = 0;
-  uint32_t length = 0;
-  std::string_view in(const char *base) const noexcept { return {base + offset, length}; }
 };
 
 enum class BodyFraming : uint8_t { none, length, chunked };

@@ -1,0 +1,31 @@
+// Makes the nth allocation of the program fail. Include it in one file of a test.
+#pragma once
+
+#include <cstdlib>
+#include <new>
+
+inline long allocations_left = -1; // negative: no end
+
+void *operator new(size_t size) {
+  if (allocations_left == 0) throw std::bad_alloc();
+  if (allocations_left > 0) allocations_left--;
+  if (void *memory = std::malloc(size ? size : 1)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void *memory) noexcept { std::free(memory); }
+void operator delete(void *memory, size_t) noexcept { std::free(memory); }
+
+// Runs `body` with its first, its second, ... allocation failing, until it runs through; returns
+// how many failed.
+template <class Body> long fail_each_allocation(Body &&body) {
+  for (long n = 0;; n++) {
+    allocations_left = n;
+    try {
+      body();
+      allocations_left = -1;
+      return n;
+    } catch (const std::bad_alloc &) {
+      allocations_left = -1;
+    }
+  }
+}
