@@ -28,19 +28,24 @@ size_t utf8_length(std::string_view text) noexcept {
 
 } // namespace
 
+bool take_decoded(std::string_view &text, char &byte) noexcept {
+  byte = text.front();
+  if (byte != '%') {
+    text.remove_prefix(1);
+    return true;
+  }
+  if (text.size() < 3) return false;
+  const int high = hex_value(text[1]), low = hex_value(text[2]);
+  if (high < 0 || low < 0) return false;
+  byte = static_cast<char>(high << 4 | low);
+  text.remove_prefix(3);
+  return true;
+}
+
 ptrdiff_t percent_decode(std::string_view text, char *out) noexcept {
   ptrdiff_t length = 0;
-  for (size_t i = 0; i < text.size(); i++) {
-    char c = text[i];
-    if (c == '%') {
-      if (text.size() - i < 3) return -1;
-      const int high = hex_value(text[i + 1]), low = hex_value(text[i + 2]);
-      if (high < 0 || low < 0) return -1;
-      c = static_cast<char>(high << 4 | low);
-      i += 2;
-    }
-    out[length++] = c;
-  }
+  while (!text.empty())
+    if (!take_decoded(text, out[length++])) return -1;
   return length;
 }
 

@@ -7,8 +7,12 @@
 
 namespace socketpoll::http {
 
+// Takes one byte, decoded, off the front of `text`, which is not empty; false at an escape that is
+// not % and two hexadecimal digits.
+bool take_decoded(std::string_view &text, char &byte) noexcept;
+
 // Decodes into `out`, which has room for text.size() bytes and may be text.data() itself. Returns
-// the decoded length, or -1 for an escape that is not % and two hexadecimal digits. '+' stays.
+// the decoded length, or -1 for a broken escape. '+' stays.
 ptrdiff_t percent_decode(std::string_view text, char *out) noexcept;
 
 // Appends `text`, with everything but unreserved characters escaped; '/' stays if `keep_slashes`.

@@ -30,18 +30,13 @@ bool valid_parameter_name(std::string_view name) noexcept {
 // Escapes are whole, none is %00, and no segment is ".." once decoded.
 bool acceptable_path(std::string_view path) noexcept {
   size_t dots = 0, length = 0; // of the segment so far, decoded
-  for (size_t i = 0; i < path.size(); i++) {
-    char c = path[i];
-    if (c == '/') {
-      if (dots == 2 && length == 2) return false;
-      dots = length = 0;
-      continue;
-    }
-    if (c == '%' && (path.size() - i < 3 || percent_decode(path.substr(i, 3), &c) != 1 || c == 0))
-      return false;
-    if (path[i] == '%') i += 2;
-    length++;
-    dots += c == '.';
+  while (!path.empty()) {
+    const bool slash = path.front() == '/';
+    char c;
+    if (!take_decoded(path, c) || c == 0) return false;
+    if (slash && dots == 2 && length == 2) return false;
+    length = slash ? 0 : length + 1;
+    dots = slash ? 0 : dots + (c == '.');
   }
   return !(dots == 2 && length == 2);
 }
