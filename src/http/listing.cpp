@@ -36,7 +36,7 @@ a:hover{text-decoration:underline}
 a:focus-visible{outline:2px solid var(--link);outline-offset:2px;border-radius:3px}
 .card{background:var(--card);border:1px solid var(--line);border-radius:12px;overflow:hidden}
 table{width:100%;border-collapse:collapse}
-th{padding:.65rem 1rem;text-align:left;font-size:.8rem;font-weight:600;color:var(--soft)}
+th{padding:.65rem 1rem;text-align:left;font-weight:600;color:var(--soft)}
 td{padding:.5rem 1rem;border-top:1px solid var(--line)}
 tbody tr:hover{background:var(--hover)}
 td:first-child{width:100%;overflow-wrap:anywhere}
@@ -45,11 +45,13 @@ svg{flex:none;width:1.15rem;height:1.15rem;color:var(--soft)}
 .d svg{color:var(--folder)}
 .d a{font-weight:550}
 th+th,td+td{text-align:right;white-space:nowrap;color:var(--soft);
-font-variant-numeric:tabular-nums;font-size:.9rem}
+font-variant-numeric:tabular-nums}
+th,td+td{font-size:.875rem}
+svg[hidden]{display:none}
 .empty{margin:0;padding:3rem 1rem;text-align:center;color:var(--soft)}
 footer{margin-top:.9rem;font-size:.85rem;color:var(--soft)}
 @media(max-width:36rem){main{padding:1.25rem .75rem}th:last-child,td:last-child{display:none}
-td{padding:.7rem .85rem}}
+th,td{padding:.7rem .85rem}}
 </style>
 </head>
 <body>
