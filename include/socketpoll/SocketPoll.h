@@ -110,9 +110,10 @@ SOCKET_API int SocketPoll_del(SocketPoll_T poll, int fd);
  * `timeout_ms`: 0 looks and returns, SOCKET_POLL_TIMEOUT_INFINITE, _USE_DEFAULT, or milliseconds of
  * CLOCK_MONOTONIC. Signals do not end the wait.
  * Returns how many; 0 once the time is up, never before, or after a wakeup.
- * -1: EINVAL (`events` NULL, a timeout below -2, or the poll freed meanwhile), ENOMEM. In one case
- * EMFILE or ENFILE: a level-triggered fd was closed without del while a duplicate keeps its file
- * alive, and the descriptor needed to leave it behind cannot be had. */
+ * -1: EINVAL (`events` NULL, a timeout below -2, or the poll freed meanwhile), ENOMEM, and where a
+ * descriptor is needed that cannot be had EMFILE or ENFILE: the poll backend takes one for each
+ * thread that waits, and epoll one for a moment to leave behind a file whose fd was closed before del
+ * while a duplicate keeps it alive. */
 SOCKET_API int SocketPoll_wait(SocketPoll_T poll, SocketEvent_T **events, int timeout_ms);
 
 /* Makes one wait return early, with whatever is ready or with 0: a blocked one or, where none is,

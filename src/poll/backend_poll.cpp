@@ -49,8 +49,8 @@ int from_poll(int bits) noexcept {
   return events;
 }
 
-// What the number stands for, to notice that it was closed and taken anew. Descriptors without an
-// inode of their own (eventfd and its like) all look the same.
+// What the number stands for, to notice that it was closed and taken anew; empty once it was.
+// Descriptors without an inode of their own (eventfd and its like) all look the same.
 struct Identity {
   dev_t device = 0;
   ino_t inode = 0;
@@ -164,10 +164,7 @@ Status PollBackend::add(const Registration &wanted) {
   std::lock_guard lock(mutex_);
   uint32_t slot = slot_of(wanted.fd);
   if (slot != kNoSlot) {
-    // A disarmed slot that is not a fired one-shot was found closed by a wait.
-    const bool was_closed =
-        fds_[slot].fd == kDisarmed && !(slots_[slot].events & SOCKET_POLL_ONESHOT);
-    if (*identity == slots_[slot].identity && !was_closed) return Error{SOCKET_EEXIST};
+    if (*identity == slots_[slot].identity) return Error{SOCKET_EEXIST};
   } else {
     if (static_cast<size_t>(wanted.fd) >= slot_of_fd_.size())
       slot_of_fd_.resize(static_cast<size_t>(wanted.fd) + 1 + slot_of_fd_.size(), kNoSlot);
@@ -230,13 +227,16 @@ Backend::Outcome PollBackend::gather(PollScratch &scratch, std::span<ReadyEvent>
     if (one.revents == 0 || one.fd < 0) continue;
     const uint32_t slot = slot_of(one.fd);
     if (slot == kNoSlot || slots_[slot].since > scratch.version) continue;
-    if (one.revents & POLLNVAL) {
-      disarm(slot);
-      continue;
-    }
     if (static_cast<size_t>(outcome.count) == ready.size()) {
       turn_ = place;
       break;
+    }
+    // The number may have been closed, and even taken anew, without a del.
+    const auto identity = identify(one.fd);
+    if (!identity.ok() || *identity != slots_[slot].identity) {
+      slots_[slot].identity = {};
+      disarm(slot);
+      continue;
     }
     ready[outcome.count++] = {slots_[slot].key, from_poll(one.revents)};
     if (slots_[slot].events & SOCKET_POLL_ONESHOT) disarm(slot);
