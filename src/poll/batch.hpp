@@ -3,6 +3,9 @@
 // token: without a lock among the recent ones, under a mutex otherwise. The batch of a thread that
 // has ended is taken over by the next newcomer, so that there are never more than there were
 // threads at one time.
+//
+// When a poll ends while some thread still reads its array, the array passes to that thread, which
+// drops it when it first waits on another poll, or ends.
 #pragma once
 
 #include "SocketPoll.h"
@@ -15,17 +18,36 @@
 
 namespace socketpoll {
 
+struct EventArray {
+  std::vector<SocketEvent_T> events;
+  std::unique_ptr<EventArray> next; // of those that a thread has inherited
+};
+
+// Lives as long as its thread.
+class ThreadLife {
+public:
+  void inherit(std::unique_ptr<EventArray> array) noexcept;
+  void drop_inheritance() noexcept;
+
+private:
+  std::mutex mutex_;
+  std::unique_ptr<EventArray> inherited_;
+};
+
 struct Batch {
   std::atomic<uint64_t> owner{0}; // thread_token()
-  std::weak_ptr<const char> owner_lives;
+  std::weak_ptr<ThreadLife> owner_life;
   std::unique_ptr<Backend::Scratch> scratch;
   std::vector<ReadyEvent> ready;
-  std::vector<SocketEvent_T> events;
-  uint64_t stale_seen_at = 0; // see Poller::leave_behind
+  std::unique_ptr<EventArray> array; // of the same size as `ready`
+  uint64_t stale_seen_at = 0;        // see Poller::leave_behind
 };
 
 class BatchList {
 public:
+  BatchList() noexcept = default;
+  ~BatchList();
+
   // The calling thread's batch, with room for `capacity` events. May throw std::bad_alloc.
   Batch &mine(Backend &backend, size_t capacity);
 

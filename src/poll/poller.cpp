@@ -189,16 +189,17 @@ bool Poller::claim(const ReadyEvent &ready, SocketEvent_T &event) noexcept {
 }
 
 std::span<SocketEvent_T> Poller::translate(Batch &batch, int count, Status &trouble) {
+  SocketEvent_T *const events = batch.array->events.data();
   size_t written = 0;
   for (int i = 0; i < count; i++) {
-    bool claimed = claim(batch.ready[i], batch.events[written]);
+    bool claimed = claim(batch.ready[i], events[written]);
     if (!claimed) [[unlikely]] {
-      if (Status left = leave_behind(batch, batch.ready[i], batch.events[written], claimed); !left)
+      if (Status left = leave_behind(batch, batch.ready[i], events[written], claimed); !left)
         trouble = left;
     }
     if (claimed) written++;
   }
-  return {batch.events.data(), written};
+  return {events, written};
 }
 
 // The table does not know the event. Registered this moment: it does now. Dropped this moment: the

@@ -218,7 +218,7 @@ void waiting_out_of_descriptors(void **) {
 
 } // namespace
 
-int run_exhaustion_tests() {
+int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(construction_out_of_memory),
       cmocka_unit_test(add_out_of_memory),

@@ -220,6 +220,19 @@ void a_batch_lives_until_the_next_wait(void **) {
   assert_int_equal(events[0].events, POLL_READ);
 }
 
+void a_batch_outlives_its_poll(void **) {
+  const Pair pair;
+  SocketEvent_T *events;
+  SocketPoll_T poll = SocketPoll_new(0);
+  assert_int_equal(SocketPoll_add(poll, pair.near_end, POLL_READ, nullptr), 0);
+  pair.send();
+  assert_int_equal(SocketPoll_wait(poll, &events, -1), 1);
+  SocketPoll_free(&poll);
+  assert_int_equal(events[0].fd, pair.near_end.number);
+  const Poll next;
+  assert_int_equal(wait_events(next, 0).size(), 0);
+}
+
 void a_foreign_loop_can_watch_it(void **) {
   const Poll poll;
   const Pair pair;
@@ -265,6 +278,7 @@ int run_readiness_tests() {
       cmocka_unit_test(a_batch_is_bounded_and_nobody_starves),
       cmocka_unit_test(a_wakeup_leaves_room_for_nobody_else),
       cmocka_unit_test(a_batch_lives_until_the_next_wait),
+      cmocka_unit_test(a_batch_outlives_its_poll),
       cmocka_unit_test(a_foreign_loop_can_watch_it),
   };
   return cmocka_run_group_tests_name("poll: readiness", tests, nullptr, nullptr);
