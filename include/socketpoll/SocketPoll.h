@@ -118,7 +118,8 @@ SOCKET_API int SocketPoll_del(SocketPoll_T poll, int fd);
 SOCKET_API int SocketPoll_wait(SocketPoll_T poll, SocketEvent_T **events, int timeout_ms);
 
 /* Makes one wait return early, with whatever is ready or with 0: a blocked one or, where none is,
- * the next. Each call counts for one wait. Async-signal-unsafe. -1: EINVAL. */
+ * the next. Each call counts for one wait. Signals do not end a wait, but a signal handler may call
+ * this, unless the poll is being freed; it must keep errno as it was. -1: EINVAL. */
 SOCKET_API int SocketPoll_wakeup(SocketPoll_T poll);
 
 /* The backend's name, a static string; NULL with EINVAL for a bad handle. */

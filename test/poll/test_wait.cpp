@@ -102,6 +102,26 @@ void a_wakeup_brings_what_is_ready(void **) {
   assert_waits(poll, 10, 10);
 }
 
+SocketPoll_T handlers_poll;
+void wake_from_handler(int) {
+  const int kept = errno;
+  SocketPoll_wakeup(handlers_poll);
+  errno = kept;
+}
+
+void a_signal_handler_may_wake(void **) {
+  const Poll poll;
+  handlers_poll = poll;
+  struct sigaction action {
+  }, before;
+  action.sa_handler = wake_from_handler;
+  sigaction(SIGALRM, &action, &before);
+  const itimerval once{{0, 0}, {0, 5000}};
+  setitimer(ITIMER_REAL, &once, nullptr);
+  assert_int_equal(wait_events(poll, -1).size(), 0);
+  sigaction(SIGALRM, &before, nullptr);
+}
+
 void many_wakeups_do_not_block_the_caller(void **) {
   const Poll poll;
   for (int i = 0; i < 100000; i++) assert_int_equal(SocketPoll_wakeup(poll), 0);
@@ -127,6 +147,7 @@ int run_wait_tests() {
       cmocka_unit_test(the_default_timeout),
       cmocka_unit_test(each_wakeup_ends_one_wait),
       cmocka_unit_test(a_wakeup_brings_what_is_ready),
+      cmocka_unit_test(a_signal_handler_may_wake),
       cmocka_unit_test(many_wakeups_do_not_block_the_caller),
       cmocka_unit_test(an_eventfd_is_as_good_as_a_socket),
   };
