@@ -18,17 +18,16 @@ void finalize_loop(void *object) noexcept { std::unique_ptr<Loop>(static_cast<Lo
 class Loop::Running {
 public:
   explicit Running(Loop &loop) noexcept : loop_(loop) {
-    const bool inside = HandleTable::instance().owner(loop.handle_) == thread_token();
-    if (loop.running_.exchange(true)) {
-      status_ = Error{inside ? SOCKET_EBUSY : SOCKET_EWRONGTHREAD};
-      return;
-    }
-    HandleTable::instance().set_owner(loop.handle_, thread_token());
+    std::lock_guard lock(loop.owner_mutex_);
+    status_ = loop.take_ownership();
+    if (status_.ok()) loop.running_ = true;
   }
   Running(const Running &) = delete;
   Running &operator=(const Running &) = delete;
   ~Running() {
-    if (status_.ok()) loop_.running_.store(false);
+    if (!status_.ok()) return;
+    std::lock_guard lock(loop_.owner_mutex_);
+    loop_.running_ = false;
   }
   Status status() const noexcept { return status_; }
 
@@ -36,6 +35,20 @@ private:
   Loop &loop_;
   Status status_;
 };
+
+// SOCKET_EBUSY: this thread runs it already; SOCKET_EWRONGTHREAD: another one does.
+Status Loop::take_ownership() noexcept {
+  HandleTable &table = HandleTable::instance();
+  if (running_)
+    return Error{table.owner(handle_) == thread_token() ? SOCKET_EBUSY : SOCKET_EWRONGTHREAD};
+  table.set_owner(handle_, thread_token());
+  return {};
+}
+
+Status Loop::claim() noexcept {
+  std::lock_guard lock(owner_mutex_);
+  return take_ownership();
+}
 
 struct Loop::Post final : Deliverable {
   Post(SocketCallback_T post_callback, void *post_user) noexcept
@@ -83,13 +96,11 @@ Loop::~Loop() {
     while (Deliverable *post = list->pop_front()) std::unique_ptr<Deliverable>{post};
 }
 
-Status Loop::claim() noexcept { return Running(*this).status(); }
-
 void Loop::close() noexcept {
   closed_ = true;
   HandleTable::instance().retire(handle_, kHandleKind);
   while (LoopObject *object = objects_.front()) object->dispose();
-  if (!running_.load()) reclaim();
+  if (!running_) reclaim();
 }
 
 void Loop::stop() noexcept {

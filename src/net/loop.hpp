@@ -44,7 +44,8 @@ public:
   static Result<HandleWord> create(const char *backend_name);
   ~Loop();
 
-  // The thread that may use it. claim() is for the public calls that make the caller the owner.
+  // Makes the calling thread the owner. SOCKET_EBUSY inside a callback of the loop, where it is the
+  // owner already; SOCKET_EWRONGTHREAD while another thread runs it.
   Status claim() noexcept;
 
   Status run();
@@ -86,6 +87,7 @@ public:
 private:
   class Running;
   Loop() = default;
+  Status take_ownership() noexcept;
 
   // A turn up to the flush of interests, and from the wait on.
   void begin_turn();
@@ -111,8 +113,10 @@ private:
   uint64_t turn_number_ = 0;
   int handled_ = 0;
   bool closed_ = false;
-  std::atomic<bool> running_{false};
   std::atomic<bool> stop_{false};
+
+  std::mutex owner_mutex_;
+  bool running_ = false; // guarded by owner_mutex_, but for reading on the thread that set it
 
   // Before everything that its members point into.
   ChunkPool chunks_;
