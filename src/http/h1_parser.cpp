@@ -291,7 +291,8 @@ ParseOutcome parse_request_head(RequestHead &head, const char *base, size_t leng
 }
 
 std::string_view RequestView::path() const noexcept {
-  if (head_.path.length == 0 && head_.form == TargetForm::absolute) return "/";
+  if (head_.path.length == 0 && head_.form == TargetForm::absolute)
+    return head_.method == Method::options && !head_.has_query ? "*" : "/";
   return head_.path.in(base_);
 }
 

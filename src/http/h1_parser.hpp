@@ -104,7 +104,8 @@ public:
   RequestView(const RequestHead &head, const char *base) noexcept : head_(head), base_(base) {}
   std::string_view method() const noexcept { return head_.method_text.in(base_); }
   std::string_view target() const noexcept { return head_.target.in(base_); }
-  // As sent, still percent-encoded; "/" where an absolute-form target has none.
+  // As sent, still percent-encoded. Where an absolute-form target has none: "/", or "*" if the
+  // method is OPTIONS and there is no query (RFC 9112 3.2.4).
   std::string_view path() const noexcept;
   std::string_view query() const noexcept { return head_.query.in(base_); }
   // What the request is addressed to: the target's authority if it has one, which overrides Host

@@ -18,11 +18,20 @@ bool valid_port(std::string_view digits) noexcept {
   return port <= UINT16_MAX;
 }
 
-// What stands between the brackets of an IP-literal (RFC 3986 3.2.2), loosely: nobody compares it.
+// What stands between the brackets of an IP-literal (RFC 3986 3.2.2): IPvFuture, or an IPv6 address
+// by its characters, since nobody connects to it.
 bool valid_ip_literal(std::string_view text) noexcept {
-  return text.size() >= 2 && std::all_of(text.begin(), text.end(), [](char c) {
-           return c == ':' || has_class(c, byte_class::kRegName);
-         });
+  const auto is_regular = [](char c) { return c == ':' || has_class(c, byte_class::kRegName); };
+  const auto is_address = [](char c) { return c == ':' || c == '.' || hex_value(c) >= 0; };
+  if (!text.empty() && to_lower(text.front()) == 'v') {
+    const size_t dot = text.find('.');
+    if (dot == std::string_view::npos || dot < 2 || dot + 1 == text.size()) return false;
+    return std::all_of(text.begin() + 1, text.begin() + static_cast<ptrdiff_t>(dot),
+                       [](char c) { return hex_value(c) >= 0; }) &&
+           std::all_of(text.begin() + static_cast<ptrdiff_t>(dot), text.end(), is_regular);
+  }
+  return std::count(text.begin(), text.end(), ':') >= 2 &&
+         std::all_of(text.begin(), text.end(), is_address);
 }
 
 bool valid_reg_name(std::string_view text) noexcept {

@@ -70,6 +70,10 @@ void every_target_form(void **) {
   p = accept("GET HTTPS://a.example HTTP/1.1\r\nHost: a.example\r\n\r\n");
   assert_text(p.view().path(), "/");
   assert_false(p.head.has_query);
+  p = accept("OPTIONS http://a.example HTTP/1.1\r\nHost: a.example\r\n\r\n");
+  assert_text(p.view().path(), "*");
+  p = accept("OPTIONS http://a.example? HTTP/1.1\r\nHost: a.example\r\n\r\n");
+  assert_text(p.view().path(), "/");
   p = accept("GET http://a.example?q=/ HTTP/1.1\r\nHost: a.example\r\n\r\n");
   assert_text(p.view().path(), "/");
   assert_text(p.view().query(), "q=/");

@@ -133,9 +133,11 @@ void hosts(void **) {
   assert_refused("GET / HTTP/1.1\r\nHost:\r\nHost: a\r\n\r\n", 400);
   assert_refused("GET http://h/ HTTP/1.1\r\nHost:\r\n\r\n", 400);
   assert_refused("GET http://h/ HTTP/1.1\r\n\r\n", 400);
-  for (const char *host : {"a b",  "a/b",         "a@b", "a, b",  "a?b",    "a#b",   "[::1", "::1",
-                           "a:b",  "a:65536",     ":80", "a:1:2", "a\\b",   "\"a\"", "a%",   "a%1",
-                           "a%gg", "caf\xc3\xa9", "[]",  "[:]",   "[::1]a", "[a]:b", "<a>"}) {
+  for (const char *host :
+       {"a b",  "a/b",         "a@b",       "a, b",   "a?b",    "a#b",   "[::1",  "::1",
+        "a:b",  "a:65536",     ":80",       "a:1:2",  "a\\b",   "\"a\"", "a%",    "a%1",
+        "a%gg", "caf\xc3\xa9", "[]",        "[:]",    "[gg::]", "[v.x]", "[v1.]", "[vg.x]",
+        "[v1]", "[::1%25e]",   "[1.2.3.4]", "[::1]a", "[a]:b",  "<a>"}) {
     assert_refused(std::string("GET / HTTP/1.1\r\nHost: ") + host + "\r\n\r\n", 400);
   }
 }
