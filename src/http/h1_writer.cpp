@@ -86,18 +86,6 @@ void HeadWriter::status(int code) noexcept {
   text(" \r\n");
 }
 
-void HeadWriter::field(std::string_view name, std::string_view value) noexcept {
-  if (name.size() + value.size() + 4 > static_cast<size_t>(end_ - at_)) return spoil();
-  std::memcpy(at_, name.data(), name.size());
-  at_ += name.size();
-  *at_++ = ':';
-  *at_++ = ' ';
-  if (!value.empty()) std::memcpy(at_, value.data(), value.size());
-  at_ += value.size();
-  *at_++ = '\r';
-  *at_++ = '\n';
-}
-
 void HeadWriter::field(std::string_view name, uint64_t value) noexcept {
   char digits[kMaxDecimal];
   field(name, {digits, static_cast<size_t>(put_decimal(digits, value) - digits)});

@@ -66,4 +66,17 @@ private:
   bool overflowed_ = false;
 };
 
+// Here, so that literal names cost no more than their bytes.
+inline void HeadWriter::field(std::string_view name, std::string_view value) noexcept {
+  if (name.size() + value.size() + 4 > static_cast<size_t>(end_ - at_)) return spoil();
+  std::memcpy(at_, name.data(), name.size());
+  at_ += name.size();
+  *at_++ = ':';
+  *at_++ = ' ';
+  if (!value.empty()) std::memcpy(at_, value.data(), value.size());
+  at_ += value.size();
+  *at_++ = '\r';
+  *at_++ = '\n';
+}
+
 } // namespace socketpoll::http

@@ -28,20 +28,6 @@ size_t utf8_length(std::string_view text) noexcept {
 
 } // namespace
 
-bool take_decoded(std::string_view &text, char &byte) noexcept {
-  byte = text.front();
-  if (byte != '%') {
-    text.remove_prefix(1);
-    return true;
-  }
-  if (text.size() < 3) return false;
-  const int high = hex_value(text[1]), low = hex_value(text[2]);
-  if (high < 0 || low < 0) return false;
-  byte = static_cast<char>(high << 4 | low);
-  text.remove_prefix(3);
-  return true;
-}
-
 ptrdiff_t percent_decode(std::string_view text, char *out) noexcept {
   ptrdiff_t length = 0;
   while (!text.empty())

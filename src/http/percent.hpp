@@ -1,15 +1,27 @@
 // HTTP floor: percent-encoding (RFC 3986 2.1), one layer at a time.
 #pragma once
 
-#include <cstddef>
+#include "http/ascii.hpp"
+
 #include <string>
-#include <string_view>
 
 namespace socketpoll::http {
 
 // Takes one byte, decoded, off the front of `text`, which is not empty; false at an escape that is
 // not % and two hexadecimal digits.
-bool take_decoded(std::string_view &text, char &byte) noexcept;
+inline bool take_decoded(std::string_view &text, char &byte) noexcept {
+  byte = text.front();
+  if (byte != '%') {
+    text.remove_prefix(1);
+    return true;
+  }
+  if (text.size() < 3) return false;
+  const int high = hex_value(text[1]), low = hex_value(text[2]);
+  if (high < 0 || low < 0) return false;
+  byte = static_cast<char>(high << 4 | low);
+  text.remove_prefix(3);
+  return true;
+}
 
 // Decodes into `out`, which has room for text.size() bytes and may be text.data() itself. Returns
 // the decoded length, or -1 for a broken escape. '+' stays.
