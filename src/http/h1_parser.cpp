@@ -9,6 +9,8 @@
 namespace socketpoll::http {
 namespace {
 
+static_assert(static_cast<unsigned>(KnownHeader::count) <= 64, "RequestHead::seen has a bit each");
+
 // What the next byte belongs to. Only the steps in which a call can end are stored.
 enum class Step : uint8_t {
   blank,    // before the request line
