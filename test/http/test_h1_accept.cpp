@@ -133,6 +133,8 @@ void lookup_ignores_case(void **) {
   const HeaderField *first = p.view().find("x-one");
   const size_t next = static_cast<size_t>(first - p.head.fields.data()) + 1;
   assert_text(p.view().value(*p.view().find("X-One", next)), "2");
+  assert_null(p.view().find("x-one", next + 2));
+  assert_null(p.view().find("if-none-match", p.head.field_count));
   std::string_view values[1];
   assert_int_equal(p.view().collect(KnownHeader::accept_encoding, values, 1), 2);
   assert_text(values[0], "gzip");

@@ -149,6 +149,7 @@ void methods(void **) {
   add(router, "DELETE", "/users/:id", 6);
   add(router, "OPTIONS", "/own", 7);
   add(router, "PURGE", "/r", 8);
+  add(router, "GET", "/files/*", 9);
   assert_int_equal(lookup(router, "GET", "/r"), 1);
   assert_int_equal(lookup(router, "HEAD", "/r"), 1);
   assert_int_equal(lookup(router, "POST", "/r"), 2);
@@ -166,6 +167,9 @@ void methods(void **) {
   assert_string_equal(allowed(router, "PUT", "/r").c_str(), "GET, HEAD, POST, OPTIONS, PURGE");
   assert_string_equal(allowed(router, "PUT", "/users/me").c_str(), "GET, HEAD, DELETE, OPTIONS");
   assert_string_equal(allowed(router, "GET", "/own").c_str(), "OPTIONS");
+  RouteMatch refused;
+  assert_int_equal(lookup(router, "POST", "/files/a", &refused), kNotAllowed);
+  assert_int_equal(refused.parameter_count, 0);
   char small[8];
   RouteMatch match;
   router.find("PUT", "/r", match);
