@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/epoll.h>
-#include <vector>
 
 namespace socketpoll {
 namespace {
@@ -43,7 +42,8 @@ int from_epoll(uint32_t bits) noexcept {
 }
 
 struct EpollScratch final : Backend::Scratch {
-  std::vector<epoll_event> events;
+  std::unique_ptr<epoll_event[]> events;
+  size_t capacity = 0;
 };
 
 class EpollBackend final : public Backend {
@@ -144,24 +144,29 @@ Status EpollBackend::rebuild(std::span<const Registration> live) {
 
 Result<Backend::Outcome> EpollBackend::wait(Scratch &scratch, std::span<ReadyEvent> ready,
                                             int timeout_ms) {
-  auto &events = static_cast<EpollScratch &>(scratch).events;
-  if (events.size() < ready.size()) [[unlikely]]
-    events.resize(ready.size());
+  auto &mine = static_cast<EpollScratch &>(scratch);
+  if (mine.capacity < ready.size()) [[unlikely]] {
+    mine.events = std::make_unique<epoll_event[]>(ready.size());
+    mine.capacity = ready.size();
+  }
+  const epoll_event *const events = mine.events.get();
   const int count =
-      ::epoll_wait(set_.get(), events.data(), static_cast<int>(ready.size()), timeout_ms);
+      ::epoll_wait(set_.get(), mine.events.get(), static_cast<int>(ready.size()), timeout_ms);
   if (count < 0) [[unlikely]] {
     if (errno == EINTR) return Outcome{};
     return last_system_error();
   }
-  Outcome outcome;
+  int filled = 0;
+  bool woken = false;
   for (int i = 0; i < count; i++) {
     const FdKey key = events[i].data.u64;
-    if (fd_of(key) < 0) [[unlikely]]
-      outcome.woken = outcome.woken || (key == kWakerKey && waker_.take());
-    else
-      ready[outcome.count++] = {key, from_epoll(events[i].events)};
+    ready[static_cast<size_t>(filled)] = {key, from_epoll(events[i].events)};
+    if (fd_of(key) >= 0) [[likely]]
+      filled++;
+    else if (key == kWakerKey && !woken)
+      woken = waker_.take();
   }
-  return outcome;
+  return Outcome{filled, woken};
 }
 
 } // namespace

@@ -1,24 +1,23 @@
 #include "poll/batch.hpp"
 
-#include "base/handle_table.hpp"
-
 namespace socketpoll {
 namespace {
 
-const std::shared_ptr<ThreadLife> &this_thread() {
-  thread_local const std::shared_ptr<ThreadLife> life = std::make_shared<ThreadLife>();
-  return life;
-}
+struct ThreadTenure {
+  ~ThreadTenure() { life->end(); }
+  const std::shared_ptr<ThreadLife> life = std::make_shared<ThreadLife>();
+};
 
-void enlarge(Batch &batch, size_t capacity) {
-  batch.array->events.resize(capacity);
-  batch.ready.resize(capacity);
+const std::shared_ptr<ThreadLife> &this_thread() {
+  thread_local const ThreadTenure tenure;
+  return tenure.life;
 }
 
 } // namespace
 
 void ThreadLife::inherit(std::unique_ptr<EventArray> array) noexcept {
   std::lock_guard lock(mutex_);
+  if (ended()) return;
   array->next = std::move(inherited_);
   inherited_ = std::move(array);
 }
@@ -28,23 +27,25 @@ void ThreadLife::drop_inheritance() noexcept {
   while (inherited_) inherited_ = std::move(inherited_->next);
 }
 
-BatchList::~BatchList() {
-  for (const std::unique_ptr<Batch> &batch : all_)
-    if (const std::shared_ptr<ThreadLife> life = batch->owner_life.lock())
-      life->inherit(std::move(batch->array));
+void ThreadLife::end() noexcept {
+  drop_inheritance();
+  std::lock_guard lock(mutex_);
+  ended_.store(true, std::memory_order_release);
 }
 
-Batch &BatchList::mine(Backend &backend, size_t capacity) {
-  const uint64_t token = thread_token();
-  std::atomic<Batch *> &recent = recent_[token % kRecent];
-  Batch *batch = recent.load(std::memory_order_acquire);
-  if (!batch || batch->owner.load(std::memory_order_relaxed) != token) [[unlikely]] {
-    batch = &find_or_make(backend, token);
-    recent.store(batch, std::memory_order_release);
+BatchList::~BatchList() {
+  for (const std::unique_ptr<Batch> &batch : all_)
+    batch->owner_life->inherit(std::move(batch->array));
+}
+
+Batch &BatchList::prepare(Backend &backend, uint64_t token, size_t capacity) {
+  Batch &batch = find_or_make(backend, token);
+  recent_[token % kRecent].store(&batch, std::memory_order_release);
+  if (batch.ready.size() < capacity) {
+    batch.array->events.resize(capacity);
+    batch.ready.resize(capacity);
   }
-  if (batch->ready.size() < capacity) [[unlikely]]
-    enlarge(*batch, capacity);
-  return *batch;
+  return batch;
 }
 
 Batch &BatchList::find_or_make(Backend &backend, uint64_t token) {
@@ -54,10 +55,11 @@ Batch &BatchList::find_or_make(Backend &backend, uint64_t token) {
   Batch *unused = nullptr;
   for (const std::unique_ptr<Batch> &batch : all_) {
     if (batch->owner.load(std::memory_order_relaxed) == token) return *batch;
-    if (batch->owner_life.expired()) unused = batch.get();
+    if (batch->owner_life->ended()) unused = batch.get();
   }
   if (!unused) {
     auto made = std::make_unique<Batch>();
+    made->owner_life = life;
     made->scratch = backend.make_scratch();
     made->array = std::make_unique<EventArray>();
     unused = made.get();

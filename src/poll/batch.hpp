@@ -9,6 +9,7 @@
 #pragma once
 
 #include "SocketPoll.h"
+#include "base/handle_table.hpp"
 #include "poll/backend.hpp"
 
 #include <atomic>
@@ -23,20 +24,24 @@ struct EventArray {
   std::unique_ptr<EventArray> next; // of those that a thread has inherited
 };
 
-// Lives as long as its thread.
+// What others may know of a thread, during its life and after.
 class ThreadLife {
 public:
   void inherit(std::unique_ptr<EventArray> array) noexcept;
   void drop_inheritance() noexcept;
+  void end() noexcept;
+  // True: all that the thread has done is visible to the caller.
+  bool ended() const noexcept { return ended_.load(std::memory_order_acquire); }
 
 private:
   std::mutex mutex_;
   std::unique_ptr<EventArray> inherited_;
+  std::atomic<bool> ended_{false};
 };
 
 struct Batch {
   std::atomic<uint64_t> owner{0}; // thread_token()
-  std::weak_ptr<ThreadLife> owner_life;
+  std::shared_ptr<ThreadLife> owner_life;
   std::unique_ptr<Backend::Scratch> scratch;
   std::vector<ReadyEvent> ready;
   std::unique_ptr<EventArray> array; // of the same size as `ready`
@@ -49,10 +54,18 @@ public:
   ~BatchList();
 
   // The calling thread's batch, with room for `capacity` events. May throw std::bad_alloc.
-  Batch &mine(Backend &backend, size_t capacity);
+  Batch &mine(Backend &backend, size_t capacity) {
+    const uint64_t token = thread_token();
+    Batch *batch = recent_[token % kRecent].load(std::memory_order_acquire);
+    if (batch && batch->owner.load(std::memory_order_relaxed) == token &&
+        batch->ready.size() >= capacity) [[likely]]
+      return *batch;
+    return prepare(backend, token, capacity);
+  }
 
 private:
   static constexpr size_t kRecent = 8;
+  Batch &prepare(Backend &backend, uint64_t token, size_t capacity);
   Batch &find_or_make(Backend &backend, uint64_t token);
 
   std::atomic<Batch *> recent_[kRecent] = {};

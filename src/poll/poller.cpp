@@ -11,12 +11,9 @@ namespace socketpoll {
 namespace {
 
 constexpr int kDefaultMaxEvents = 256;
-constexpr int kMostEvents = 65536;
 constexpr int kReportable =
     POLL_READ | POLL_WRITE | POLL_ERROR | POLL_HANGUP | SOCKET_POLL_PEER_CLOSED;
-constexpr int kUnasked = POLL_ERROR | POLL_HANGUP;
 constexpr int kTriggers = SOCKET_POLL_LEVEL | SOCKET_POLL_ONESHOT | SOCKET_POLL_EXCLUSIVE;
-constexpr int64_t kNanosecondsPerMs = 1000000;
 
 // epoll_ctl(2): EPOLLEXCLUSIVE goes with few other bits. The same rule on every backend.
 bool valid(int events) noexcept {
@@ -151,15 +148,10 @@ void Poller::close() noexcept {
   backend_->close();
 }
 
-Result<std::span<SocketEvent_T>> Poller::wait(int timeout_ms, int max_events) {
-  if (timeout_ms == SOCKET_POLL_TIMEOUT_USE_DEFAULT) timeout_ms = default_timeout();
-  if (timeout_ms < SOCKET_POLL_TIMEOUT_INFINITE || max_events < 0) return Error{SOCKET_EINVAL};
-  const int capacity = max_events ? std::min(max_events, kMostEvents) : max_events_;
-  Batch &batch = batches_.mine(*backend_, static_cast<size_t>(capacity));
-  const std::span<ReadyEvent> ready(batch.ready.data(), static_cast<size_t>(capacity));
-  const int64_t deadline = timeout_ms > 0 ? backend_->now_ns() + timeout_ms * kNanosecondsPerMs : 0;
-  for (int left_ms = timeout_ms;;) {
-    auto outcome = backend_->wait(*batch.scratch, ready, left_ms);
+Result<std::span<SocketEvent_T>> Poller::wait_on(Batch &batch, std::span<ReadyEvent> ready,
+                                                 int timeout_ms, int64_t deadline,
+                                                 Result<Backend::Outcome> outcome) {
+  for (;;) {
     if (closing_.load(std::memory_order_acquire)) return Error{SOCKET_EBADHANDLE};
     if (!outcome.ok()) return outcome.error();
     Status trouble;
@@ -169,23 +161,14 @@ Result<std::span<SocketEvent_T>> Poller::wait(int timeout_ms, int max_events) {
     // A batch of nothing but stale events says nothing about the rest: look again at once.
     const bool looked = outcome->count == 0;
     if (timeout_ms == 0 && looked) return events;
+    int left_ms = timeout_ms;
     if (timeout_ms > 0) {
       const int64_t left = deadline - backend_->now_ns();
       if (left <= 0 && looked) return events;
-      left_ms =
-          left <= 0 ? 0 : static_cast<int>((left + kNanosecondsPerMs - 1) / kNanosecondsPerMs);
+      left_ms = left <= 0 ? 0 : static_cast<int>((left + kNsPerMs - 1) / kNsPerMs);
     }
+    outcome = backend_->wait(*batch.scratch, ready, left_ms);
   }
-}
-
-bool Poller::claim(const ReadyEvent &ready, SocketEvent_T &event) noexcept {
-  FdRecord *record = table_.find(fd_of(ready.key));
-  int wanted;
-  if (!record || !record->claim(generation_of(ready.key), SOCKET_POLL_ONESHOT, wanted, event.data))
-    return false;
-  event.fd = fd_of(ready.key);
-  event.events = ready.events & (wanted | kUnasked);
-  return event.events != 0;
 }
 
 std::span<SocketEvent_T> Poller::translate(Batch &batch, int count, Status &trouble) {
