@@ -15,11 +15,12 @@
 typedef struct SocketHTTPServer *SocketHTTPServer_T;
 
 enum SocketHTTPServerDefaults {
-  SOCKET_HTTP_MAX_HEAD = 65536,         /* bytes of a request's head; beyond: 431 */
-  SOCKET_HTTP_MAX_TARGET = 8192,        /* bytes of a request's target; beyond: 414 */
-  SOCKET_HTTP_MAX_FIELDS = 100,         /* header fields, at most 128; beyond: 431 */
-  SOCKET_HTTP_MAX_BODY = 1048576,       /* bytes of a request's body; beyond: 413 */
-  SOCKET_HTTP_MAX_CONNECTIONS = 100000, /* open at a time; more wait in the kernel's backlog */
+  SOCKET_HTTP_MAX_HEAD = 65536,   /* bytes of a request's head; beyond: 431 */
+  SOCKET_HTTP_MAX_TARGET = 8192,  /* bytes of a request's target; beyond: 414 */
+  SOCKET_HTTP_MAX_FIELDS = 100,   /* header fields, at most 128; beyond: 431 */
+  SOCKET_HTTP_MAX_BODY = 1048576, /* bytes of a request's body; beyond: 413 */
+  SOCKET_HTTP_MAX_CONNECTIONS =
+      100000, /* open at a time on one listener; more wait in the backlog */
   SOCKET_HTTP_HEAD_TIMEOUT_MS = 10000,  /* from a head's first byte to its last; beyond: 408 */
   SOCKET_HTTP_BODY_TIMEOUT_MS = 20000,  /* for a body, and a second more for each ... */
   SOCKET_HTTP_BODY_RATE = 500,          /* ... of these bytes that arrived; beyond: 408 */

@@ -29,8 +29,8 @@ enum SocketKind {
   SOCKET_TIMER = 2,          /* subject: the timer; length: expirations since the last report */
   SOCKET_READY = 3,          /* subject: the watch; length: POLL_* bits that are ready */
   SOCKET_ACCEPTED = 4,       /* subject: a new stream, yours to free; source: the listener */
-  SOCKET_ACCEPT_STALLED = 5, /* subject: the listener; status: why it cannot accept just now */
-  SOCKET_ACCEPT_RESUMED = 6, /* subject: the listener, which accepts again */
+  SOCKET_ACCEPT_STALLED = 5, /* subject: the listener or server; status: why it cannot accept now */
+  SOCKET_ACCEPT_RESUMED = 6, /* subject: the listener or server, which accepts again */
   SOCKET_CONNECTED = 7,      /* subject: the stream */
   SOCKET_DATA = 8,           /* subject: the stream; data, length: bytes received, length > 0 */
   SOCKET_DRAINED = 9,        /* subject: the stream, whose queued output fell to the low mark */

@@ -2,12 +2,13 @@
 //
 // Exchanges are recycled, each with a new handle: a session borrows one when the first byte of a
 // request arrives and gives it back when the response has ended, so an idle connection holds none,
-// and a request in the steady state allocates nothing. The session owns the wire; the exchange knows
-// what has been asked and answered so far.
+// and a request in the steady state allocates nothing. The session owns the wire; the exchange
+// knows what has been asked and answered so far.
 #pragma once
 
 #include "SocketHTTP.h"
 
+#include "http/chunked.hpp"
 #include "http/h1_parser.hpp"
 #include "http/router.hpp"
 #include "net/loop_object.hpp"
@@ -21,11 +22,12 @@ namespace socketpoll::http {
 
 class Server;
 class H1Session;
+struct ExchangeTag;
 
 // The most that a response's own fields may add up to.
 inline constexpr size_t kMaxResponseFields = 16384;
 
-class Exchange final : public LoopObject, private Deferred {
+class Exchange final : public LoopObject, public Linked<ExchangeTag>, private Deferred {
 public:
   static constexpr HandleKind kHandleKind = HandleKind::http_exchange;
 
@@ -40,8 +42,9 @@ public:
   H1Session *session() const noexcept { return session_; }
   bool is_head_request() const noexcept { return head_.method == Method::head; }
 
-  // ---- The response. Each gives SOCKET_ESTATE out of order, SOCKET_EINVAL for what it cannot send, or
-  // what the transport gives; the connection is then closing and nothing more needs to be done.
+  // ---- The response. Each gives SOCKET_ESTATE out of order, SOCKET_EINVAL for what it cannot
+  // send, or what the transport gives; the connection is then closing and nothing more needs to be
+  // done.
   Status add_header(std::string_view name, std::string_view value);
   Status set_header(std::string_view name, std::string_view value);
   // Whole lines, "Name: value\r\n", of the server's own making.
@@ -65,61 +68,93 @@ public:
   bool ended() const noexcept { return phase_ == Phase::ended; }
   int64_t queued() const noexcept;
 
-  // ---- The request's body and what comes of it
+  // ---- The request's body, and the way through the handlers
   Status read_body();
   void pause_body() noexcept;
   Status next();
+  int64_t body_length() const noexcept;
+  const RouteMatch &match() const noexcept { return match_; }
+
+  // ---- Text for the C interface: NUL-terminated, in place where a delimiter makes room.
+  enum class Text : uint8_t { method, target, path, query };
+  const char *text(Text which);
+  const char *header_text(std::string_view name) noexcept;
+  const char *header_name_text(size_t index) noexcept;
+  const char *header_value_text(size_t index) noexcept;
+  const char *parameter_text(std::string_view name);
 
   // ---- For the log
   int status() const noexcept { return status_; }
   int64_t bytes_sent() const noexcept { return bytes_sent_; }
   int64_t duration_ns() const noexcept;
-  bool format_peer(std::span<char> out, int &length) const noexcept;
+  Result<int> format_peer(std::span<char> out) const noexcept;
 
 private:
   friend class H1Session;
   friend class Server;
-  friend struct ExchangeText;
   enum class Phase : uint8_t { open, started, ended };
+
+  // The request body's progress.
+  struct Body {
+    ChunkedDecoder chunked;
+    int64_t left = 0; // of a body of known length
+    int64_t received = 0;
+    int64_t since_ns = 0; // when reading it began or went on
+    int64_t counted = 0;  // received when reading it went on
+    bool wanted = false;
+    bool continued = false; // 100 was sent
+    bool end_told = false;
+  };
 
   explicit Exchange(Server &server) noexcept;
   void describe(SocketCompletion_T &event) noexcept override;
   Target target_of(int kind) const noexcept override;
   void on_dispose() noexcept override;
-  void run_deferred() override;
-  void on_no_memory() noexcept override;
+  void run_deferred() override { run(); }
+  void on_no_memory() noexcept override { abort(SOCKET_ENOMEM); }
 
   // Ready for the next request, under a new handle. Throws std::bad_alloc.
   Status recycle();
   void begin(H1Session &session) noexcept;
-  Status compose_head(int status, std::string_view type, int64_t length);
-  Status finish(Status status) noexcept;
+  // Runs the handlers that are due, then settles what has been answered.
+  void run();
   // Keeps the head's bytes beyond the present read.
   void keep_head();
+  void deliver_body(std::string_view bytes);
+  // The connection or the request has ended before the response, for `code`.
+  void fail(int code) noexcept;
+
+  Status check_head(int status, std::string_view type, int64_t length) const noexcept;
+  void compose_head(int status, std::string_view type, int64_t length) noexcept;
+  Status send_body(std::span<const char> bytes);
+  Status finish(Status status);
+  const char *terminate(std::string_view text) noexcept;
 
   Server &server_;
   H1Session *session_ = nullptr;
   const char *base_ = nullptr; // the head's bytes: the session's, or kept_
   RequestHead head_;
   RouteMatch match_{};
+  Body body_;
   std::string kept_;
-  std::string lines_; // of the response's head
-  std::string text_[2]; // what the last string-valued question was answered with
-  ChunkRef body_chunk_; // where the bytes of a pending SOCKET_HTTP_BODY lie
-  std::span<const char> body_bytes_;
+  std::string lines_;  // of the response's head
+  std::string answer_; // what the last question for decoded text was answered with
+  ChunkRef chunk_;     // where the bytes of a pending SOCKET_HTTP_BODY lie
+  std::span<const char> pulled_bytes_;
+  void *route_user_ = nullptr;
   int64_t started_ns_ = 0;
   int64_t length_left_ = -1; // of a response of known length
   int64_t bytes_sent_ = 0;
   int status_ = 0;
   int close_code_ = 0;
-  uint32_t step_ = 0;   // how many of the middleware it has passed
+  uint32_t step_ = 0; // handlers passed
   Phase phase_ = Phase::open;
   bool chunked_ = false;
-  bool bodyless_ = false;   // the response has no body, whatever is written
-  bool wants_body_ = false;
-  bool pulled_ = false;     // its route has no handler
-  bool running_ = false;    // a handler of it has not returned yet
+  bool bodyless_ = false; // nothing of the body is sent, whatever is written
+  bool pulled_ = false;   // its route has no handler
+  bool running_ = false;  // a handler has not returned yet
   bool next_asked_ = false;
+  bool at_route_ = false;
 };
 
 } // namespace socketpoll::http

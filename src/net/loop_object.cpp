@@ -14,6 +14,15 @@ Result<HandleWord> LoopObject::enter() {
   return handle;
 }
 
+Status LoopObject::renew_handle() {
+  pending_ = 0;
+  List<Deliverable, ReadyTag>::remove(*this);
+  auto renewed = HandleTable::instance().renew(handle_);
+  if (!renewed.ok()) return renewed.error();
+  handle_ = *renewed;
+  return {};
+}
+
 void LoopObject::dispose() noexcept {
   if (disposed()) return;
   HandleTable::instance().retire(handle_, kind_);

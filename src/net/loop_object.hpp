@@ -68,6 +68,10 @@ protected:
   // Gives the object its handle and the loop its ownership. Throws std::bad_alloc.
   template <class T> static Result<T *> adopt(std::unique_ptr<T> object);
 
+  // Makes every copy of the handle stale and gives the object a new one, with nothing pending.
+  // Throws std::bad_alloc.
+  Status renew_handle();
+
   void raise(int kind) noexcept;
   void withdraw(int kind) noexcept;
   bool pending(int kind) const noexcept { return pending_ & (uint32_t{1} << kind); }

@@ -3,7 +3,8 @@
     with Example(sys.argv[1], "0") as server:
         with server.connect() as peer: ...
 
-Leaving the block sends SIGTERM (or what `stop` names) and checks that the program ends cleanly.
+Leaving the block sends SIGTERM (or what `stop` names) and checks that the program ends cleanly, or, with
+`handles_stop=False`, that the signal and nothing else ended it.
 """
 import re
 import signal
@@ -14,9 +15,10 @@ PATIENCE = 60  # seconds; tells a hang from a slow machine
 
 
 class Example:
-    def __init__(self, program, *arguments, stop=signal.SIGTERM):
+    def __init__(self, program, *arguments, stop=signal.SIGTERM, handles_stop=True):
         self.command = [program, *arguments]
         self.stop = stop
+        self.status = 0 if handles_stop else -stop
 
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
@@ -41,4 +43,4 @@ class Example:
             self.process.communicate()
             raise
         if kind is None:
-            assert self.process.returncode == 0, f"ended with {self.process.returncode}"
+            assert self.process.returncode == self.status, f"ended with {self.process.returncode}"

@@ -2,7 +2,10 @@
  * Every function that takes a handle, given everything that is none. */
 #include "bad_handles.h"
 
+#include "SocketAll.h"
 #include "SocketError.h"
+#include "SocketHTTP.h"
+#include "SocketHTTPServer.h"
 #include "SocketListener.h"
 #include "SocketLoop.h"
 #include "SocketPoll.h"
@@ -18,6 +21,8 @@ enum kind {
   KIND_SocketWatch_T,
   KIND_SocketListener_T,
   KIND_SocketStream_T,
+  KIND_SocketHTTPServer_T,
+  KIND_SocketHTTP_T,
   KIND_COUNT
 };
 
@@ -77,6 +82,15 @@ static void free_SocketStream_T(void *word) {
   SocketStream_free(&handle);
 }
 
+static void *make_SocketHTTPServer_T(void) {
+  SocketLoop_T loop = (SocketLoop_T)live_handle(KIND_SocketLoop_T);
+  return (void *)SocketHTTPServer_new(loop);
+}
+static void free_SocketHTTPServer_T(void *word) {
+  SocketHTTPServer_T handle = (SocketHTTPServer_T)word;
+  SocketHTTPServer_free(&handle);
+}
+
 static const struct recipe recipes[] = {
     {"SocketPoll_T", make_SocketPoll_T, free_SocketPoll_T, alive_SocketPoll_T},
     {"SocketLoop_T", make_SocketLoop_T, free_SocketLoop_T, NULL},
@@ -84,8 +98,61 @@ static const struct recipe recipes[] = {
     {"SocketWatch_T", make_SocketWatch_T, free_SocketWatch_T, NULL},
     {"SocketListener_T", make_SocketListener_T, free_SocketListener_T, NULL},
     {"SocketStream_T", make_SocketStream_T, free_SocketStream_T, NULL},
+    {"SocketHTTPServer_T", make_SocketHTTPServer_T, free_SocketHTTPServer_T, NULL},
+    {"SocketHTTP_T", NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL},
 };
+
+/* SocketHTTP.h */
+EXPECT_NULL(SocketHTTP_T, SocketHTTP_get_method, SocketHTTP_get_method(handle))
+EXPECT_NULL(SocketHTTP_T, SocketHTTP_get_target, SocketHTTP_get_target(handle))
+EXPECT_NULL(SocketHTTP_T, SocketHTTP_get_path, SocketHTTP_get_path(handle))
+EXPECT_NULL(SocketHTTP_T, SocketHTTP_get_query, SocketHTTP_get_query(handle))
+EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_get_version, SocketHTTP_get_version(handle), SOCKET_EBADHANDLE)
+EXPECT_NULL(SocketHTTP_T, SocketHTTP_get_header, SocketHTTP_get_header(handle, "text"))
+EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_get_header_count, SocketHTTP_get_header_count(handle), SOCKET_EBADHANDLE)
+EXPECT_NULL(SocketHTTP_T, SocketHTTP_get_header_name, SocketHTTP_get_header_name(handle, 0))
+EXPECT_NULL(SocketHTTP_T, SocketHTTP_get_header_value, SocketHTTP_get_header_value(handle, 0))
+EXPECT_NULL(SocketHTTP_T, SocketHTTP_get_parameter, SocketHTTP_get_parameter(handle, "text"))
+EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_get_peer, SocketHTTP_get_peer(handle, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_get_body_length, SocketHTTP_get_body_length(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_set_callback, SocketHTTP_set_callback(handle, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_read_body, SocketHTTP_read_body(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_pause_body, SocketHTTP_pause_body(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_add_header, SocketHTTP_add_header(handle, "text", "text"), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_set_header, SocketHTTP_set_header(handle, "text", "text"), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_respond, SocketHTTP_respond(handle, 0, "text", NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_start, SocketHTTP_start(handle, 0, "text", 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_write, SocketHTTP_write(handle, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_end, SocketHTTP_end(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_abort, SocketHTTP_abort(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_next, SocketHTTP_next(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_get_status, SocketHTTP_get_status(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_get_bytes_sent, SocketHTTP_get_bytes_sent(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_get_duration_us, SocketHTTP_get_duration_us(handle), SOCKET_EBADHANDLE)
+
+/* SocketHTTPServer.h */
+EXPECT_NULL(SocketLoop_T, SocketHTTPServer_new, SocketHTTPServer_new(handle))
+EXPECT_FREE(SocketHTTPServer_T, SocketHTTPServer_free)
+EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_route, SocketHTTPServer_route(handle, "text", "text", NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_use, SocketHTTPServer_use(handle, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_static, SocketHTTPServer_static(handle, "text", "text", 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_listen, SocketHTTPServer_listen(handle, "text"), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_get_port, SocketHTTPServer_get_port(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_get_connections, SocketHTTPServer_get_connections(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_stop, SocketHTTPServer_stop(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_set_callback, SocketHTTPServer_set_callback(handle, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_set_log, SocketHTTPServer_set_log(handle, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_set_max_head, SocketHTTPServer_set_max_head(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_set_max_target, SocketHTTPServer_set_max_target(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_set_max_fields, SocketHTTPServer_set_max_fields(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_set_max_body, SocketHTTPServer_set_max_body(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_set_max_connections, SocketHTTPServer_set_max_connections(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_set_head_timeout, SocketHTTPServer_set_head_timeout(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_set_body_timeout, SocketHTTPServer_set_body_timeout(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_set_idle_timeout, SocketHTTPServer_set_idle_timeout(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_set_write_timeout, SocketHTTPServer_set_write_timeout(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_set_marks, SocketHTTPServer_set_marks(handle, 0, 0), SOCKET_EBADHANDLE)
 
 /* SocketListener.h */
 EXPECT_NULL(SocketLoop_T, SocketListener_new, SocketListener_new(handle))
@@ -170,6 +237,53 @@ EXPECT_NUMBER(SocketWatch_T, SocketWatch_set_events, SocketWatch_set_events(hand
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(bad_SocketHTTP_get_method),
+      cmocka_unit_test(bad_SocketHTTP_get_target),
+      cmocka_unit_test(bad_SocketHTTP_get_path),
+      cmocka_unit_test(bad_SocketHTTP_get_query),
+      cmocka_unit_test(bad_SocketHTTP_get_version),
+      cmocka_unit_test(bad_SocketHTTP_get_header),
+      cmocka_unit_test(bad_SocketHTTP_get_header_count),
+      cmocka_unit_test(bad_SocketHTTP_get_header_name),
+      cmocka_unit_test(bad_SocketHTTP_get_header_value),
+      cmocka_unit_test(bad_SocketHTTP_get_parameter),
+      cmocka_unit_test(bad_SocketHTTP_get_peer),
+      cmocka_unit_test(bad_SocketHTTP_get_body_length),
+      cmocka_unit_test(bad_SocketHTTP_set_callback),
+      cmocka_unit_test(bad_SocketHTTP_read_body),
+      cmocka_unit_test(bad_SocketHTTP_pause_body),
+      cmocka_unit_test(bad_SocketHTTP_add_header),
+      cmocka_unit_test(bad_SocketHTTP_set_header),
+      cmocka_unit_test(bad_SocketHTTP_respond),
+      cmocka_unit_test(bad_SocketHTTP_start),
+      cmocka_unit_test(bad_SocketHTTP_write),
+      cmocka_unit_test(bad_SocketHTTP_end),
+      cmocka_unit_test(bad_SocketHTTP_abort),
+      cmocka_unit_test(bad_SocketHTTP_next),
+      cmocka_unit_test(bad_SocketHTTP_get_status),
+      cmocka_unit_test(bad_SocketHTTP_get_bytes_sent),
+      cmocka_unit_test(bad_SocketHTTP_get_duration_us),
+      cmocka_unit_test(bad_SocketHTTPServer_new),
+      cmocka_unit_test(bad_SocketHTTPServer_free),
+      cmocka_unit_test(bad_SocketHTTPServer_route),
+      cmocka_unit_test(bad_SocketHTTPServer_use),
+      cmocka_unit_test(bad_SocketHTTPServer_static),
+      cmocka_unit_test(bad_SocketHTTPServer_listen),
+      cmocka_unit_test(bad_SocketHTTPServer_get_port),
+      cmocka_unit_test(bad_SocketHTTPServer_get_connections),
+      cmocka_unit_test(bad_SocketHTTPServer_stop),
+      cmocka_unit_test(bad_SocketHTTPServer_set_callback),
+      cmocka_unit_test(bad_SocketHTTPServer_set_log),
+      cmocka_unit_test(bad_SocketHTTPServer_set_max_head),
+      cmocka_unit_test(bad_SocketHTTPServer_set_max_target),
+      cmocka_unit_test(bad_SocketHTTPServer_set_max_fields),
+      cmocka_unit_test(bad_SocketHTTPServer_set_max_body),
+      cmocka_unit_test(bad_SocketHTTPServer_set_max_connections),
+      cmocka_unit_test(bad_SocketHTTPServer_set_head_timeout),
+      cmocka_unit_test(bad_SocketHTTPServer_set_body_timeout),
+      cmocka_unit_test(bad_SocketHTTPServer_set_idle_timeout),
+      cmocka_unit_test(bad_SocketHTTPServer_set_write_timeout),
+      cmocka_unit_test(bad_SocketHTTPServer_set_marks),
       cmocka_unit_test(bad_SocketListener_new),
       cmocka_unit_test(bad_SocketListener_free),
       cmocka_unit_test(bad_SocketListener_set_callback),

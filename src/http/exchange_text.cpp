@@ -1,0 +1,61 @@
+// The request as C strings. The bytes of a head are ours to change, and each part that is asked for
+// is followed by a delimiter that nobody needs any more, so most strings end where they lie.
+#include "http/exchange.hpp"
+
+#include "http/h1_session.hpp"
+#include "http/percent.hpp"
+#include "http/server.hpp"
+
+namespace socketpoll::http {
+
+// `text` lies in the head and is followed by at least one byte of it.
+const char *Exchange::terminate(std::string_view text) noexcept {
+  const_cast<char *>(text.data())[text.size()] = '\0';
+  return text.data();
+}
+
+const char *Exchange::text(Text which) {
+  const RequestView view = request();
+  switch (which) {
+  case Text::method: return terminate(view.method());
+  case Text::target: return terminate(view.target());
+  case Text::query: return head_.has_query ? terminate(view.query()) : nullptr;
+  default:
+    // The byte after it may be the '?' that the target still needs.
+    return answer_.assign(view.path()).c_str();
+  }
+}
+
+const char *Exchange::header_text(std::string_view name) noexcept {
+  const HeaderField *field = request().find(name);
+  return field ? terminate(request().value(*field)) : nullptr;
+}
+
+const char *Exchange::header_name_text(size_t index) noexcept {
+  return index < head_.field_count ? terminate(request().name(head_.fields[index])) : nullptr;
+}
+
+const char *Exchange::header_value_text(size_t index) noexcept {
+  return index < head_.field_count ? terminate(request().value(head_.fields[index])) : nullptr;
+}
+
+const char *Exchange::parameter_text(std::string_view name) {
+  const int index = server_.router().parameter_index(match_, name);
+  if (index < 0) return nullptr;
+  answer_ = parameter(static_cast<size_t>(index));
+  // The router has refused what does not decode.
+  const ptrdiff_t length = percent_decode(answer_, answer_.data());
+  answer_.resize(length < 0 ? 0 : static_cast<size_t>(length));
+  return answer_.c_str();
+}
+
+Result<int> Exchange::format_peer(std::span<char> out) const noexcept {
+  if (!session_) return Error{SOCKET_ECLOSED};
+  return session_->peer().format_host(out);
+}
+
+std::string_view Exchange::parameter(size_t index) const noexcept {
+  return match_.parameters[index].in(request().path().data());
+}
+
+} // namespace socketpoll::http

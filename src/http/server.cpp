@@ -1,0 +1,281 @@
+#include "http/server.hpp"
+
+#include "base/error.hpp"
+#include "net/tcp_transport.hpp"
+
+#include <algorithm>
+
+namespace socketpoll::http {
+
+namespace {
+// Exchanges kept for the next requests; more were needed by a burst and are given back.
+constexpr int kKeptExchanges = 64;
+} // namespace
+
+// One address that the server listens on.
+class Server::Endpoint final : public AcceptorDelegate {
+public:
+  Endpoint(Server &server, uint16_t number)
+      : acceptor(server.loop(), *this), server_(server), number_(number) {}
+
+  void on_accepted(Fd fd, const Address &peer) override {
+    server_.accept(std::move(fd), peer, number_);
+  }
+  void on_stalled(int code) noexcept override {
+    server_.stall_code_ = code;
+    server_.withdraw(SOCKET_ACCEPT_RESUMED);
+    server_.raise(SOCKET_ACCEPT_STALLED);
+  }
+  void on_resumed() noexcept override {
+    if (server_.pending(SOCKET_ACCEPT_STALLED)) return server_.withdraw(SOCKET_ACCEPT_STALLED);
+    server_.raise(SOCKET_ACCEPT_RESUMED);
+  }
+
+  Acceptor acceptor;
+
+private:
+  Server &server_;
+  uint16_t number_;
+};
+
+Server::Server(Loop &loop) : LoopObject(loop, kHandleKind) { loop.timers().join(*this); }
+
+Server::~Server() = default;
+
+Result<Server *> Server::create(Loop &loop) {
+  return adopt(std::unique_ptr<Server>(new Server(loop)));
+}
+
+// ---- What the program sets up
+
+Status Server::add_route(std::string_view method, std::string_view pattern, Route route) {
+  const auto payload = static_cast<uint32_t>(routes_.size());
+  routes_.push_back(std::move(route));
+  Status status;
+  try {
+    status = router_.add(method, pattern, payload);
+  } catch (...) {
+    routes_.pop_back();
+    throw;
+  }
+  if (!status.ok()) routes_.pop_back();
+  return status;
+}
+
+Status Server::route(const char *method, const char *pattern, SocketHTTPHandler_T handler,
+                     void *user) {
+  const Status status = add_route(method, pattern, {{handler, user}, nullptr});
+  if (!status.ok()) return explain(status.error(), "cannot route %s %s", method, pattern);
+  return {};
+}
+
+Status Server::use(SocketHTTPHandler_T handler, void *user) {
+  middleware_.push_back({handler, user});
+  return {};
+}
+
+Status Server::serve_folder(const char *prefix, const char *folder, int flags) {
+  if (flags & ~SOCKET_HTTP_LISTING) return Error{SOCKET_EINVAL};
+  std::string pattern(prefix);
+  if (pattern.empty() || pattern.back() != '/') pattern += '/';
+  pattern += '*';
+  auto files = StaticFiles::open(loop(), folder, flags);
+  if (!files.ok()) return files.error();
+  return add_route("GET", pattern, {{}, files.take()});
+}
+
+Status Server::listen(const char *address) {
+  if (stopping_) return Error{SOCKET_ESTATE};
+  if (endpoints_.size() >= UINT16_MAX) return Error{SOCKET_ELIMIT};
+  auto endpoint = std::make_unique<Endpoint>(*this, static_cast<uint16_t>(endpoints_.size()));
+  endpoints_.reserve(endpoints_.size() + 1);
+  endpoint->acceptor.set_limit(static_cast<int>(limits_.max_connections));
+  os::ListenOptions options;
+  options.backlog = SOCKET_LISTENER_BACKLOG;
+  auto parsed = Address::parse(address);
+  const Status status =
+      parsed.ok() ? endpoint->acceptor.listen(*parsed, options) : Status(parsed.error());
+  if (!status.ok()) return explain(status.error(), "cannot listen on %s", address);
+  endpoints_.push_back(std::move(endpoint));
+  return {};
+}
+
+Result<int> Server::port() const noexcept {
+  if (endpoints_.empty() || stopping_) return Error{SOCKET_ESTATE};
+  auto address = endpoints_.back()->acceptor.address();
+  if (!address.ok()) return address.error();
+  return int{address->port};
+}
+
+Status Server::set_limit(int64_t Limits::*limit, int64_t value, int64_t least,
+                         int64_t most) noexcept {
+  if (value < least || value > most) return Error{SOCKET_EINVAL};
+  limits_.*limit = value;
+  for (auto &endpoint : endpoints_)
+    endpoint->acceptor.set_limit(static_cast<int>(limits_.max_connections));
+  return {};
+}
+
+Status Server::set_timeout(int64_t Limits::*limit, int64_t value) noexcept {
+  if (value == -1) {
+    limits_.*limit = -1;
+    return {};
+  }
+  return set_limit(limit, value, 1, INT32_MAX);
+}
+
+Status Server::set_marks(int64_t low, int64_t high) noexcept {
+  if (low < 0 || high <= low) return Error{SOCKET_EINVAL};
+  limits_.low_mark = low;
+  limits_.high_mark = high;
+  return {};
+}
+
+// ---- Connections
+
+void Server::accept(Fd fd, const Address &peer, uint16_t endpoint) {
+  auto transport = std::make_unique<TcpTransport>(loop(), std::move(fd));
+  auto session = std::make_unique<H1Session>(*this, std::move(transport), peer, endpoint);
+  sessions_.push_back(*session.release());
+  connections_++;
+}
+
+void Server::session_gone(H1Session &session) noexcept {
+  List<H1Session, SessionTag>::remove(session);
+  connections_--;
+  endpoints_[session.endpoint()]->acceptor.connection_gone();
+  loop().retire(session);
+  check_stopped();
+}
+
+std::string_view Server::date() noexcept {
+  if (date_turn_ != loop().turn_number()) {
+    date_ = date_cache_.at(loop().clock().wall_seconds());
+    date_turn_ = loop().turn_number();
+  }
+  return date_;
+}
+
+Result<Exchange *> Server::take_exchange() {
+  Exchange *exchange = idle_exchanges_.pop_front();
+  if (exchange) {
+    idle_exchange_count_--;
+  } else {
+    auto created = Exchange::create(*this);
+    if (!created.ok()) return created;
+    exchange = *created;
+  }
+  busy_exchanges_.push_back(*exchange);
+  return exchange;
+}
+
+void Server::give_back(Exchange &exchange) noexcept {
+  if (exchange.disposed()) return;
+  bool reusable = false;
+  try {
+    reusable = exchange.recycle().ok();
+  } catch (const std::bad_alloc &) {
+  }
+  if (!reusable || idle_exchange_count_ >= kKeptExchanges) return exchange.dispose();
+  List<Exchange, ExchangeTag>::remove(exchange);
+  idle_exchanges_.push_front(exchange);
+  idle_exchange_count_++;
+}
+
+void Server::log(Exchange &exchange) noexcept {
+  if (log_.call) log_.call(reinterpret_cast<SocketHTTP_T>(exchange.handle()), log_.user);
+}
+
+// ---- Requests
+
+void Server::run_step(Exchange &exchange) {
+  const auto handle = reinterpret_cast<SocketHTTP_T>(exchange.handle());
+  if (exchange.step_ < middleware_.size()) {
+    const Handler next = middleware_[exchange.step_++];
+    return next.call(handle, next.user);
+  }
+  exchange.at_route_ = true;
+  run_route(exchange);
+}
+
+void Server::run_route(Exchange &exchange) {
+  if (exchange.match_.outcome != RouteOutcome::found) return answer_unrouted(exchange);
+  const Route &route = routes_[exchange.match_.payload];
+  if (route.files)
+    return route.files->serve(exchange,
+                              exchange.parameter(exchange.match_.parameter_count - size_t{1}));
+  const Handler handler = route.handler;
+  if (handler.call)
+    return handler.call(reinterpret_cast<SocketHTTP_T>(exchange.handle()), handler.user);
+  exchange.pulled_ = true;
+  exchange.route_user_ = handler.user;
+  exchange.set_target(nullptr, handler.user);
+  exchange.raise(SOCKET_HTTP_REQUEST);
+}
+
+void Server::answer_unrouted(Exchange &exchange) {
+  const bool whole_server = exchange.head().form == TargetForm::asterisk;
+  const RouteOutcome outcome = whole_server ? RouteOutcome::options : exchange.match_.outcome;
+  if (outcome == RouteOutcome::options || outcome == RouteOutcome::method_not_allowed) {
+    char allow[512] = "Allow: ";
+    const size_t start = std::string_view(allow).size();
+    size_t length = start + router_.allow(whole_server ? ~uint64_t{0} : exchange.match_.allowed,
+                                          allow + start, sizeof allow - start - 2);
+    allow[length++] = '\r';
+    allow[length++] = '\n';
+    (void)exchange.add_lines({allow, length});
+  }
+  const bool unknown =
+      exchange.head().method == Method::other || exchange.head().method == Method::connect;
+  switch (outcome) {
+  case RouteOutcome::options: (void)exchange.respond(204, {}, {}); break;
+  case RouteOutcome::method_not_allowed: (void)exchange.respond_error(unknown ? 501 : 405); break;
+  case RouteOutcome::bad_path: (void)exchange.respond_error(400); break;
+  default: (void)exchange.respond_error(unknown ? 501 : 404);
+  }
+}
+
+// ---- The end
+
+Status Server::stop(int timeout_ms) {
+  if (timeout_ms < -1) return Error{SOCKET_EINVAL};
+  if (timeout_ms >= 0) {
+    const int64_t deadline = loop().clock().now_ns() + timeout_ms * kNsPerMs;
+    if (!armed() || deadline < TimerNode::deadline()) loop().timers().arm(*this, deadline);
+  }
+  if (stopping_) return {};
+  stopping_ = true;
+  for (auto &endpoint : endpoints_) endpoint->acceptor.close();
+  for (H1Session *session = sessions_.front(); session; session = sessions_.next(*session))
+    session->finish_soon();
+  check_stopped();
+  return {};
+}
+
+void Server::on_timer() {
+  if (connections_ > 0) stop_code_ = SOCKET_ETIMEDOUT;
+  for (H1Session *session = sessions_.front(); session; session = sessions_.next(*session))
+    session->transport().abort(SOCKET_ETIMEDOUT);
+}
+
+void Server::check_stopped() noexcept {
+  if (!stopping_ || stopped_ || connections_ > 0) return;
+  stopped_ = true;
+  loop().timers().disarm(*this);
+  raise(SOCKET_HTTP_STOPPED);
+}
+
+void Server::describe(SocketCompletion_T &event) noexcept {
+  if (event.kind == SOCKET_ACCEPT_STALLED) event.status = stall_code_;
+  if (event.kind == SOCKET_HTTP_STOPPED) event.status = stop_code_;
+}
+
+void Server::on_dispose() noexcept {
+  for (auto &endpoint : endpoints_) endpoint->acceptor.close();
+  for (auto *exchanges : {&busy_exchanges_, &idle_exchanges_})
+    while (Exchange *exchange = exchanges->front()) exchange->dispose();
+  while (H1Session *session = sessions_.pop_front()) session->abandon();
+  loop().timers().disarm(*this);
+}
+
+} // namespace socketpoll::http
