@@ -64,10 +64,10 @@ typedef struct SocketEvent {
   void *data; /* as registered; may be NULL */
 } SocketEvent_T;
 
-/* Makes a poll over $SOCKETPOLL_BACKEND if that is set and not empty, otherwise over the platform's
- * best backend. `max_events` bounds the events of one wait, not the registrations; 0 is the default
- * of 256, more than 65536 counts as 65536. The caller frees the poll.
- * NULL: EINVAL (max_events negative), EOPNOTSUPP (no such backend), EMFILE, ENFILE, ENOMEM. */
+/* Makes a poll over $SOCKETPOLL_BACKEND if that is set and not empty, otherwise over the
+ * platform's best backend. `max_events` bounds the events of one wait, not the registrations; 0
+ * is the default of 256, more than 65536 counts as 65536. The caller frees the poll. NULL:
+ * EINVAL (max_events negative), EOPNOTSUPP (no such backend), EMFILE, ENFILE, ENOMEM. */
 SOCKET_API SocketPoll_T SocketPoll_new(int max_events);
 
 /* The same over the backend of that name ("epoll", "poll"); NULL `name` is SocketPoll_new. */
@@ -79,23 +79,25 @@ SOCKET_API SocketPoll_T SocketPoll_new_backend(const char *name, int max_events)
 SOCKET_API void SocketPoll_free(SocketPoll_T *poll);
 
 /* Registers an open descriptor. `events` is any sum of the bits above, 0 included (errors and
- * hangups alone); `data` is kept, not looked into, and may be NULL. The caller closes `fd`, best
- * after SocketPoll_del. A number that was closed and is now another file is a new registration,
- * which the old one's events never reach. The poll backend tells two files apart by device and
- * inode, so it takes one eventfd, timerfd or the like under another's number for the same. -1:
- * EBADF (not open), EEXIST (already registered), EPERM (a regular file or a directory), EINVAL
- * (unknown bits; EXCLUSIVE with ONESHOT or PEER_CLOSED; the poll's own descriptor), ELOOP (polls
- * that watch one another), ENOSPC (the limit of SocketPoll_setmaxregistered, or the system's),
- * ENOMEM. See epoll_ctl(2). */
+ * hangups alone); `data` is kept, not looked into, and may be NULL. The caller closes `fd`,
+ * best after SocketPoll_del. A number that was closed and is now another file is a new
+ * registration, which the old one's events never reach. The poll backend tells two files apart
+ * by device and inode, so it takes one eventfd, timerfd or the like under another's number for
+ * the same.
+ * -1: EBADF (not open), EEXIST (already registered), EPERM (a regular file or a directory),
+ * EINVAL (unknown bits; EXCLUSIVE with ONESHOT or PEER_CLOSED; the poll's own descriptor),
+ * ELOOP (polls that watch one another), ENOSPC (the limit of SocketPoll_setmaxregistered, or
+ * the system's), ENOMEM. See epoll_ctl(2). */
 SOCKET_API int SocketPoll_add(SocketPoll_T poll, int fd, int events, void *data);
 
 /* Replaces bits and data, and arms anew: a condition that holds now is reported again, and a
- * one-shot that has fired may fire once more. -1: ENOENT (open but not registered, or the number is
- * another file now), EBADF (not open), EINVAL (bits as above), ENOMEM. */
+ * one-shot that has fired may fire once more.
+ * -1: ENOENT (open but not registered, or the number is another file now), EBADF (not open),
+ * EINVAL (bits as above), ENOMEM. */
 SOCKET_API int SocketPoll_mod(SocketPoll_T poll, int fd, int events, void *data);
 
-/* Sets `add_events`, then clears `remove_events`, keeps the data and arms anew. Errors as for mod.
- */
+/* Sets `add_events`, then clears `remove_events`, keeps the data and arms anew. Errors as for
+ * mod. */
 SOCKET_API int SocketPoll_modify_events(SocketPoll_T poll, int fd, int add_events,
                                         int remove_events);
 
@@ -104,20 +106,22 @@ SOCKET_API int SocketPoll_modify_events(SocketPoll_T poll, int fd, int add_event
  * -1: ENOENT (open but not registered), EBADF (neither). */
 SOCKET_API int SocketPoll_del(SocketPoll_T poll, int fd);
 
-/* Waits until something is ready and points *events at the events, one for each ready fd. The array
- * is the library's and lives until the calling thread's next wait on this poll or, once the poll
- * has been freed, on any other. When more is ready than one wait may give, the next waits give the
- * rest in turn. `timeout_ms`: 0 looks and returns, SOCKET_POLL_TIMEOUT_INFINITE, _USE_DEFAULT, or
- * milliseconds of CLOCK_MONOTONIC. Signals do not end the wait. Returns how many; 0 once the time
- * is up, never before, or after a wakeup. -1: EINVAL (`events` NULL, a timeout below -2, or the
- * poll freed meanwhile), ENOMEM, and where a descriptor is needed that cannot be had EMFILE or
- * ENFILE: the poll backend takes one for each thread that waits, and epoll one for a moment to
- * leave behind a file whose fd was closed before del while a duplicate keeps it alive. */
+/* Waits until something is ready and points *events at the events, one for each ready fd. The
+ * array is the library's and lives until the calling thread's next wait on this poll or, once
+ * the poll has been freed, on any other. When more is ready than one wait may give, the next
+ * waits give the rest in turn.
+ * `timeout_ms`: 0 looks and returns, SOCKET_POLL_TIMEOUT_INFINITE, _USE_DEFAULT, or
+ * milliseconds of CLOCK_MONOTONIC. Signals do not end the wait.
+ * Returns how many; 0 once the time is up, never before, or after a wakeup.
+ * -1: EINVAL (`events` NULL, a timeout below -2, or the poll freed meanwhile), ENOMEM, and
+ * where a descriptor is needed that cannot be had EMFILE or ENFILE: the poll backend takes one
+ * for each thread that waits, and epoll one for a moment to leave behind a file whose fd was
+ * closed before del while a duplicate keeps it alive. */
 SOCKET_API int SocketPoll_wait(SocketPoll_T poll, SocketEvent_T **events, int timeout_ms);
 
-/* Makes one wait return early, with whatever is ready or with 0: a blocked one or, where none is,
- * the next. Each call counts for one wait. Signals do not end a wait, but a signal handler may call
- * this, unless the poll is being freed; it must keep errno as it was. -1: EINVAL. */
+/* Makes one wait return early, with whatever is ready or with 0: a blocked one or, where none
+ * is, the next. Each call counts for one wait. Signals do not end a wait, but a signal handler
+ * may call this, unless the poll is being freed; it must keep errno as it was. -1: EINVAL. */
 SOCKET_API int SocketPoll_wakeup(SocketPoll_T poll);
 
 /* The backend's name, a static string; NULL with EINVAL for a bad handle. */
@@ -126,11 +130,11 @@ SOCKET_API const char *SocketPoll_get_backend_name(SocketPoll_T poll);
 /* The SOCKET_POLL_CAN_* bits of this poll's backend. -1: EINVAL. */
 SOCKET_API int SocketPoll_get_capabilities(SocketPoll_T poll);
 
-/* A descriptor for embedding in a foreign loop: readable while a wait of 0 ms would return at once.
- * It belongs to the poll: watch it, do not read or close it. It stays the same number, but a
- * foreign epoll must add it again after the poll has left a closed, duplicated level-triggered fd
- * behind (see SocketPoll_wait; avoided by del before close). -1: EOPNOTSUPP (no
- * SOCKET_POLL_CAN_POLLABLE_FD), EINVAL. */
+/* A descriptor for embedding in a foreign loop: readable while a wait of 0 ms would return at
+ * once. It belongs to the poll: watch it, do not read or close it. It stays the same number,
+ * but a foreign epoll must add it again after the poll has left a closed, duplicated
+ * level-triggered fd behind (see SocketPoll_wait; avoided by del before close). -1: EOPNOTSUPP
+ * (no SOCKET_POLL_CAN_POLLABLE_FD), EINVAL. */
 SOCKET_API int SocketPoll_get_fd(SocketPoll_T poll);
 
 /* The timeout that SOCKET_POLL_TIMEOUT_USE_DEFAULT stands for, in milliseconds; at first
@@ -148,8 +152,8 @@ SOCKET_API int SocketPoll_getregisteredcount(SocketPoll_T poll);
 SOCKET_API int SocketPoll_get_registered_sockets(SocketPoll_T poll, int *fds, int max);
 
 /* How many descriptors may be registered; 0, the default, is no limit of the library's own. An add
- * beyond it gives ENOSPC. Set: -1 with EINVAL for a negative limit or one below the present count.
- */
+ * beyond it gives ENOSPC. Set: -1 with EINVAL for a negative limit or one below the present
+ * count. */
 SOCKET_API int SocketPoll_getmaxregistered(SocketPoll_T poll);
 SOCKET_API int SocketPoll_setmaxregistered(SocketPoll_T poll, int limit);
 

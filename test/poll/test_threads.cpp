@@ -170,6 +170,33 @@ void each_thread_has_its_own_batch(void **) {
   assert_int_equal(mine[0].fd, pair.near_end.number);
 }
 
+// A set that had to be built anew (see test_closed_fds) takes the blocked along.
+void a_blocked_thread_moves_with_the_set(void **) {
+  for (int round = 0; round < 20; round++) {
+    const Poll poll;
+    Pair orphan;
+    const Pair later;
+    const int number = orphan.near_end;
+    const Fd kept(dup(number));
+    assert_int_equal(SocketPoll_add(poll, number, POLL_READ | SOCKET_POLL_LEVEL, nullptr), 0);
+    Waiter waiter(poll), other(poll);
+    waiter.until_blocked();
+    other.until_blocked();
+    orphan.near_end.close();
+    assert_int_equal(SocketPoll_del(poll, number), 0);
+    orphan.send();
+    assert_int_equal(wait_events(poll, 2).size(), 0);
+    assert_int_equal(SocketPoll_add(poll, later.near_end, POLL_READ | SOCKET_POLL_LEVEL, nullptr),
+                     0);
+    later.send();
+    for (Waiter *one : {&waiter, &other}) {
+      one->join();
+      assert_int_equal(one->count, 1);
+      assert_int_equal(one->first.fd, later.near_end.number);
+    }
+  }
+}
+
 int open_descriptors() {
   int count = 0;
   for (int fd = 0; fd < 4096; fd++) count += fcntl(fd, F_GETFD) >= 0;
@@ -266,6 +293,7 @@ int run_thread_tests() {
       cmocka_unit_test(a_one_shot_goes_to_one_of_two),
       cmocka_unit_test(free_ends_every_wait),
       cmocka_unit_test(each_thread_has_its_own_batch),
+      cmocka_unit_test(a_blocked_thread_moves_with_the_set),
       cmocka_unit_test(short_lived_threads_leave_nothing),
       cmocka_unit_test(everything_at_once),
       cmocka_unit_test(frees_race_with_everything),
