@@ -177,14 +177,16 @@ template <class Done> Status Loop::turns_until(int timeout_ms, int max_events, D
 void Loop::begin_turn() {
   turn_number_++;
   update_now();
+  const int before = handled_;
   if (has_posts_.load(std::memory_order_relaxed)) run_posts();
   fire_timers();
   deliver();
   flush_changes();
+  if (handled_ != before) update_now(); // what the program did took time
 }
 
 Status Loop::finish_turn(int timeout_ms, int max_events) {
-  auto batch = poller_->wait(wait_timeout_ms(timeout_ms), max_events);
+  auto batch = poller_->wait(wait_timeout_ms(timeout_ms), max_events, now_ns_);
   update_now();
   if (batch.ok()) {
     dispatch(*batch);
@@ -294,17 +296,17 @@ ChunkRef Loop::use_received(size_t bytes) noexcept {
   return receive_chunk_;
 }
 
-int Loop::due_in_ms() noexcept {
+int Loop::due_in_ms(int64_t now_ns) noexcept {
   if (closed_ || stop_.load() || has_posts_.load() || !push_ready_.empty() || !deferred_.empty() ||
       !changed_.empty())
     return 0;
   if (timers_.empty()) return -1;
-  const int64_t left = timers_.next_deadline() - clock_->now_ns();
+  const int64_t left = timers_.next_deadline() - now_ns;
   return static_cast<int>(std::clamp<int64_t>((left + kNsPerMs - 1) / kNsPerMs, 0, INT_MAX));
 }
 
 int Loop::wait_timeout_ms(int timeout_ms) noexcept {
-  const int due = due_in_ms();
+  const int due = due_in_ms(now_ns_);
   if (due < 0 || timeout_ms == 0) return timeout_ms;
   return timeout_ms < 0 ? due : std::min(timeout_ms, due);
 }

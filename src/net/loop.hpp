@@ -72,7 +72,7 @@ public:
   std::span<char> receive_chunk(size_t least);
   ChunkRef use_received(size_t bytes) noexcept;
   // Milliseconds until timers or queued work are due; -1 for never.
-  int due_in_ms() noexcept;
+  int due_in_ms(int64_t now_ns) noexcept;
 
   void own(LoopObject &object) noexcept { objects_.push_back(object); }
   void retire(Retired &retired) noexcept { retired_.push_back(retired); }

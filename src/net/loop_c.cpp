@@ -95,7 +95,7 @@ int SocketLoop_get_fd(SocketLoop_T loop) {
 int SocketLoop_get_timeout(SocketLoop_T loop) {
   // A negative answer is no error here.
   auto found = find<Loop>(loop);
-  return found.ok() ? (*found)->due_in_ms() : record_error(found.code());
+  return found.ok() ? (*found)->due_in_ms((*found)->clock().now_ns()) : record_error(found.code());
 }
 
 const char *SocketLoop_get_backend_name(SocketLoop_T loop) {
