@@ -337,7 +337,6 @@ Status Exchange::write(std::span<const char> bytes) {
   if (!session_) return Error{SOCKET_ECLOSED};
   const auto size = static_cast<int64_t>(bytes.size());
   if (length_left_ >= 0 && size > length_left_) return Error{SOCKET_EINVAL};
-  if (queued() >= server_.limits().high_mark) return Error{SOCKET_EAGAIN};
   if (length_left_ >= 0) length_left_ -= size;
   if (bodyless_ || bytes.empty()) return {};
   const H1Session::Corked corked(*session_);
