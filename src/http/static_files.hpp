@@ -1,15 +1,57 @@
+// HTTP floor: serves a folder. From a request's path to a file, a redirect, a folder's page or an
+// error; what is sent is file_response's, what is remembered is file_cache's.
 #pragma once
-#include "base/result.hpp"
+
+#include "http/exchange.hpp"
+#include "http/file_cache.hpp"
 #include "net/loop.hpp"
+
 #include <memory>
 #include <string_view>
+
 namespace socketpoll::http {
-class Exchange;
+
 class StaticFiles {
 public:
-  static Result<std::unique_ptr<StaticFiles>> open(Loop &, const char *, int) {
-    return Error{SOCKET_ENOTSUP};
-  }
-  void serve(Exchange &, std::string_view) {}
+  // `flags`: of SocketHTTPServer_static. SOCKET_EINVAL for unknown ones; SOCKET_ENOENT and the like
+  // for the folder. Throws std::bad_alloc.
+  static Result<std::unique_ptr<StaticFiles>> open(Loop &loop, const char *folder, int flags);
+
+  // Answers a GET or HEAD. `rest` is the path below the prefix as it was sent, without the slash at
+  // its front: the end of exchange.request().path(). Throws std::bad_alloc, with the exchange
+  // unanswered or its connection closing.
+  void serve(Exchange &exchange, std::string_view rest);
+
+  static constexpr size_t kCacheBytes = 16 << 20;
+  static constexpr size_t kMaxListed = 10000;
+
+  const FileCache &cache() const noexcept { return cache_; }
+
+private:
+  // A path below the folder, with room to turn it into that of a sibling.
+  class Path;
+
+  StaticFiles(Loop &loop, os::Folder folder, bool lists) noexcept
+      : loop_(loop), folder_(std::move(folder)), lists_(lists), cache_(kCacheBytes) {}
+
+  Status serve_file(Exchange &exchange, Path &path);
+  Status serve_folder(Exchange &exchange, Path &path);
+  Status redirect(Exchange &exchange, std::string_view rest, const Path &path);
+  Status list(Exchange &exchange, Path &path);
+
+  // What to send for the file at `path`: the compressed sibling where that is wanted.
+  Result<FileRef> find(const Exchange &exchange, Path &path);
+  Result<FileRef> look_up(Path &path, Coding coding, std::string_view type, bool varies);
+  // Whether there is a file at `path`, for which its sibling may stand in.
+  bool exists(const Path &path) noexcept;
+
+  Moment moment() const noexcept { return {loop_.turn_number(), loop_.now_ns()}; }
+  int64_t now() noexcept { return loop_.clock().wall_seconds(); }
+
+  Loop &loop_;
+  const os::Folder folder_;
+  const bool lists_;
+  FileCache cache_;
 };
+
 } // namespace socketpoll::http
