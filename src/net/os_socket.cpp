@@ -155,10 +155,13 @@ Result<size_t> send_file(int fd, int file, int64_t offset, size_t length) noexce
   SigpipeGuard guard;
   off_t position = offset;
   const ssize_t sent = restart([&] { return ::sendfile(fd, file, &position, length); });
-  if (sent >= 0) return static_cast<size_t>(sent);
-  const Error error = last_system_error();
-  if (error.code == SOCKET_EPIPE) guard.swallow();
-  return error;
+  const Error error = sent < 0 ? last_system_error() : Error{0};
+  // A signal comes with a short count as well: some pages had gone before the error was met, and
+  // only the next call will tell of it.
+  if (error.code == SOCKET_EPIPE || (sent >= 0 && static_cast<size_t>(sent) < length))
+    guard.swallow();
+  if (sent < 0) return error;
+  return static_cast<size_t>(sent);
 }
 
 Status shutdown_sending(int fd) noexcept {
