@@ -60,13 +60,15 @@ SOCKET_API int SocketHTTPServer_use(SocketHTTPServer_T server, SocketHTTPHandler
                                     void *user);
 
 /* Answers GET and HEAD below `prefix` ("/", "/assets/") with the files of `folder`, which is opened
- * now and served even if it is renamed. Types by extension; ETag, Last-Modified, conditional and
- * range requests; "name.gz" beside "name" to clients that take gzip; index.html for a folder; a
- * redirect from
- * "/folder" to "/folder/". Nothing outside of the folder is reachable, not by dots, escapes or
- * symbolic links, and names that begin with a dot are not served. `flags`: SOCKET_HTTP_LISTING or
- * 0. 0, SOCKET_EINVAL, SOCKET_ENOENT, SOCKET_ENOTDIR, SOCKET_EACCES, SOCKET_EEXIST, SOCKET_ENOMEM.
- */
+ * now and served even if it is renamed; a change of a file shows at the next request. Types by
+ * extension; ETag, Last-Modified, conditional and range requests; "name.gz" beside "name" to
+ * clients that take gzip; index.html for a folder; a redirect from "/folder" to "/folder/". Nothing
+ * outside of the folder is reachable, not by dots, escapes or symbolic links, of which absolute
+ * ones are never followed. Only regular files are served, and no name that begins with a dot, but
+ * for a
+ * ".well-known" at the top (RFC 8615). Small files are kept in at most 16 MiB of memory. `flags`:
+ * SOCKET_HTTP_LISTING or 0. 0, SOCKET_EINVAL, SOCKET_ENOENT, SOCKET_ENOTDIR, SOCKET_EACCES,
+ * SOCKET_EEXIST, SOCKET_EMFILE, SOCKET_ENFILE, SOCKET_ENOMEM. */
 SOCKET_API int SocketHTTPServer_static(SocketHTTPServer_T server, const char *prefix,
                                        const char *folder, int flags);
 

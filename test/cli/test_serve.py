@@ -1,0 +1,129 @@
+"""socketpoll serve: what it prints, what it serves, and how it ends."""
+import os
+import signal
+import socket
+import unittest
+
+import command
+from command import Serving
+
+LARGE = 64 << 20
+
+
+def begin_large(serving):
+    """A request in flight: its response has begun, and most of it cannot be sent yet."""
+    with open(serving.folder / 'large', 'wb') as file:
+        file.truncate(LARGE)
+    peer = serving.connect()
+    peer.sendall(b'GET /large HTTP/1.1\r\nHost: t\r\n\r\n')
+    return peer, peer.recv(1000)
+
+
+def receive_all(peer):
+    size = 0
+    while piece := peer.recv(1 << 20):
+        size += len(piece)
+    return size
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(('::1', 0))
+        return True
+    except OSError:
+        return False
+
+
+class Serve(command.Case):
+    def test_prints_where(self):
+        with Serving() as serving:
+            version = command.run('--version').stdout.split()[1]
+            backend = os.environ.get('SOCKETPOLL_BACKEND') or 'epoll'
+            self.assertEqual(serving.line,
+                             f'socketpoll {version} serving {serving.folder} on http://127.0.0.1:{serving.port} '
+                             f'({backend}, 1 worker; Ctrl-C stops)\n')
+            self.assertEqual(serving.get('/a.txt'), (200, b'hello\n'))
+            self.assertEqual(serving.get('/absent')[0], 404)
+            status, page = serving.get('/')
+            self.assertEqual(status, 200)
+            self.assertIn(b'a.txt', page)
+            self.assertEqual(serving.end(), (0, ''))
+
+    def test_without_listing(self):
+        with Serving('--no-listing') as serving:
+            self.assertEqual(serving.get('/')[0], 404)
+            self.assertEqual(serving.get('/a.txt')[0], 200)
+
+    def test_ipv6(self):
+        if has_ipv6():
+            for address in ('::1', '[::1]'):
+                with Serving('--bind', address, host='::1') as serving:
+                    self.assertIn(f'http://[::1]:{serving.port} ', serving.line)
+                    self.assertEqual(serving.get('/a.txt')[0], 200)
+
+    def test_port_in_use(self):
+        with Serving() as serving:
+            result = command.run('serve', f'--port={serving.port}', str(serving.folder))
+            self.assertEqual(result.returncode, 1)
+            self.assertEqual(result.stdout, '')
+            self.assertEqual(result.stderr, f'socketpoll: cannot listen on 127.0.0.1:{serving.port}: '
+                                            'address in use (SOCKET_EADDRINUSE)\n')
+
+    def test_quiet(self):
+        with Serving() as serving:
+            port = serving.port
+            self.assertEqual(serving.end(signal.SIGINT), (0, ''))
+            process = command.subprocess.Popen(
+                [command.PROGRAM, 'serve', str(serving.folder), '--quiet', '--port', str(port)],
+                stdout=command.subprocess.PIPE, text=True)
+            while True:
+                try:
+                    self.assertEqual(serving.get('/a.txt')[0], 200)
+                    break
+                except ConnectionError:
+                    self.assertIsNone(process.poll())
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.communicate(timeout=command.PATIENCE)[0], '')
+            self.assertEqual(process.returncode, 0)
+
+    def test_many_descriptors(self):
+        """More connections than the usual soft limit allows."""
+        with Serving() as serving:
+            with open(f'/proc/{serving.process.pid}/limits', encoding='ascii') as limits:
+                line = next(line for line in limits if line.startswith('Max open files'))
+            self.assertEqual(line.split()[3], line.split()[4])
+
+    def test_drains(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with Serving() as serving:
+                idle = serving.connect()
+                peer, first = begin_large(serving)
+                serving.send(number)
+                serving.wait_until_it_refuses()
+                self.assertEqual(idle.recv(1), b'')
+                size = len(first) + receive_all(peer)
+                self.assertGreater(size, LARGE)
+                self.assertEqual(serving.wait(), (0, ''))
+                peer.close()
+                idle.close()
+
+    def test_a_second_signal_ends_at_once(self):
+        for first, second in ((signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGTERM),
+                              (signal.SIGTERM, signal.SIGINT)):
+            with Serving() as serving:
+                peer = begin_large(serving)[0]
+                serving.send(first)
+                serving.wait_until_it_refuses()
+                self.assertEqual(serving.end(second), (-second, ''))
+                peer.close()
+
+    def test_does_not_drain_for_ever(self):
+        with Serving() as serving:
+            peer = begin_large(serving)[0]
+            self.assertEqual(serving.end(), (1, 'socketpoll: cut off what was not answered within 10 s\n'))
+            peer.close()
+
+
+if __name__ == '__main__':
+    unittest.main()
