@@ -41,7 +41,7 @@ private:
   Status begin_connect(const Address &address) noexcept;
   Status may_write() const noexcept;
   // Sends as much of the slices as the kernel takes now; how many bytes.
-  Result<size_t> send_now(std::span<const iovec> slices, bool more_follows) noexcept;
+  Result<size_t> send_now(std::span<const iovec> slices) noexcept;
   template <class Queue> Status queue_rest(Queue &&queue) noexcept;
   void finish_connect();
   void receive();
