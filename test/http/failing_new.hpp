@@ -6,6 +6,12 @@
 
 inline long allocations_left = -1; // negative: no end
 
+// The thread sanitizer brings operators of its own that cannot be replaced; what includes this is
+// then linked, but not run.
+#if !defined(__has_feature)
+#define __has_feature(feature) 0
+#endif
+#if !__has_feature(thread_sanitizer)
 void *operator new(size_t size) {
   if (allocations_left == 0) throw std::bad_alloc();
   if (allocations_left > 0) allocations_left--;
@@ -14,6 +20,7 @@ void *operator new(size_t size) {
 }
 void operator delete(void *memory) noexcept { std::free(memory); }
 void operator delete(void *memory, size_t) noexcept { std::free(memory); }
+#endif
 
 // Runs `body` with its first, its second, ... allocation failing, until it runs through; returns
 // how many failed.

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "support/site.h"
 
+#include <sys/resource.h>
 #include <sys/un.h>
 
 DEFINE_CLOCK
@@ -210,12 +211,60 @@ static void long_names(void **state) {
   site_close(&site);
 }
 
+/* Permissions do not bind root, so it is somebody else for as long as this takes. */
+static void what_may_not_be_read(void **state) {
+  (void)state;
+  Site site;
+  const int is_root = geteuid() == 0;
+  if (is_root) assert_int_equal(seteuid(65534), 0);
+  site_open(&site);
+  site_text(&site, "www/a", "secret");
+  site_folder(&site, "www/d");
+  site_text(&site, "www/d/b", "secret");
+  site_age(60);
+  assert_gets(&site, "/a", "secret");
+  assert_gets(&site, "/d/b", "secret");
+  assert_int_equal(chmod(site_path(&site, "www/a"), 0), 0);
+  assert_int_equal(chmod(site_path(&site, "www/d"), 0), 0);
+  assert_int_equal(site_get(&site, "/a"), 403);
+  assert_int_equal(site_get(&site, "/d/b"), 403);
+  assert_int_equal(site_get(&site, "/d/"), 403);
+  assert_int_equal(chmod(site_path(&site, "www/a"), 0644), 0);
+  assert_int_equal(chmod(site_path(&site, "www/d"), 0755), 0);
+  assert_gets(&site, "/a", "secret");
+  assert_gets(&site, "/d/b", "secret");
+  site_close(&site);
+  if (is_root) assert_int_equal(seteuid(0), 0);
+}
+
+static void out_of_descriptors(void **state) {
+  (void)state;
+  Site site;
+  struct rlimit limit, less;
+  site_open(&site);
+  site_text(&site, "www/a", "hello");
+  assert_int_equal(site_get(&site, "/absent"), 404);
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const int next = dup(0);
+  assert_true(next > 0);
+  close(next);
+  less = limit;
+  less.rlim_cur = (rlim_t)next;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &less), 0);
+  assert_int_equal(site_get(&site, "/a"), 503);
+  assert_int_equal(site_get(&site, "/"), 503);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  assert_gets(&site, "/a", "hello");
+  site_close(&site);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(serves_files),       cmocka_unit_test(head_is_get_without_body),
-      cmocka_unit_test(nothing_outside),    cmocka_unit_test(symbolic_links),
-      cmocka_unit_test(a_cached_way_out),   cmocka_unit_test(hidden_names),
-      cmocka_unit_test(only_regular_files), cmocka_unit_test(long_names),
+      cmocka_unit_test(serves_files),         cmocka_unit_test(head_is_get_without_body),
+      cmocka_unit_test(nothing_outside),      cmocka_unit_test(symbolic_links),
+      cmocka_unit_test(a_cached_way_out),     cmocka_unit_test(hidden_names),
+      cmocka_unit_test(only_regular_files),   cmocka_unit_test(long_names),
+      cmocka_unit_test(what_may_not_be_read), cmocka_unit_test(out_of_descriptors),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,8 +3,6 @@
 #define _GNU_SOURCE
 #include "support/site.h"
 
-#include <sys/resource.h>
-
 DEFINE_CLOCK
 
 static const char *const kNames[] = {"/f.txt", "/d/f.txt"};
