@@ -52,8 +52,9 @@ SOCKET_API int SocketListener_set_max_connections(SocketListener_T listener, int
 /* Binds and listens. `address` is "127.0.0.1:8080", "[::1]:8080", "0.0.0.0:80", "[::]:80" (IPv6
  * only, RFC 3493 5.3) or "localhost:8080" (127.0.0.1); port 0 picks a free one. Accepted streams do
  * not read until SocketStream_start(). When the process or the system runs out of descriptors or
- * memory, accepting stops and SOCKET_ACCEPT_STALLED is reported with the reason; it goes on within
- * SOCKET_LISTENER_RETRY_MS of a free descriptor and then reports SOCKET_ACCEPT_RESUMED.
+ * memory, accepting stops and SOCKET_ACCEPT_STALLED is reported with the reason, again only if the
+ * reason changes; it goes on within SOCKET_LISTENER_RETRY_MS of a free descriptor and then reports
+ * SOCKET_ACCEPT_RESUMED.
  * 0, or SOCKET_EADDRESS, SOCKET_EADDRINUSE, SOCKET_EADDRNOTAVAIL, SOCKET_EACCES (a privileged
  * port), SOCKET_EAFNOSUPPORT, SOCKET_EMFILE, SOCKET_ENFILE, SOCKET_ENOMEM, SOCKET_ESTATE (listens
  * already). */

@@ -82,25 +82,27 @@ SOCKET_API int SocketLoop_claim(SocketLoop_T loop);
 /* Runs the loop until SocketLoop_stop(), and returns 0. Blocks without using the processor while
  * nothing happens. Events of handles without a callback stay queued for SocketLoop_wait().
  * SOCKET_EBUSY when called from inside a callback of the same loop; SOCKET_ESTOPPED when a callback
- * freed the loop; SOCKET_EIO and the like when the kernel refuses to wait. Claims the loop. */
+ * freed the loop; SOCKET_ENOMEM, SOCKET_EIO and the like when waiting itself fails, with nothing
+ * lost. Claims the loop. */
 SOCKET_API int SocketLoop_run(SocketLoop_T loop);
 
 /* Runs the loop until something was delivered or queued, or timeout_ms have passed (0: looks once;
- * -1: no limit). The number of events, 0 at the timeout, SOCKET_ESTOPPED after SocketLoop_stop();
- * otherwise as SocketLoop_run. */
+ * -1: no limit). The number of events, 0 at the timeout, SOCKET_ESTOPPED after SocketLoop_stop(),
+ * SOCKET_EINVAL for less than -1; otherwise as SocketLoop_run. */
 SOCKET_API int SocketLoop_run_once(SocketLoop_T loop, int timeout_ms);
 
 /* Pull delivery: runs the loop until at least one event of a handle without a callback is there,
  * and writes up to `capacity` of them into `out` (required, yours), oldest first for each handle.
  * More stay queued. Callbacks of other handles run meanwhile. Bytes of the previous call's events
  * are invalid from here on. The count; 0 when timeout_ms passed first (0: looks once; -1: no
- * limit); SOCKET_ESTOPPED after SocketLoop_stop(); SOCKET_EINVAL for NULL or capacity < 1;
- * SOCKET_ENOMEM, with nothing lost; otherwise as SocketLoop_run. */
+ * limit); SOCKET_ESTOPPED after SocketLoop_stop(), with what is queued left for the next wait;
+ * SOCKET_EINVAL for NULL, capacity < 1 or timeout_ms < -1; otherwise as SocketLoop_run. */
 SOCKET_API int SocketLoop_wait(SocketLoop_T loop, SocketCompletion_T *out, int capacity,
                                int timeout_ms);
 
 /* Ends the present run, run_once or wait after the callback that is running, or the next one if
- * none runs. Any thread. 0. */
+ * none runs; one of them, however often it is called meanwhile. What it kept from being delivered
+ * comes in the next. Any thread. 0. */
 SOCKET_API int SocketLoop_stop(SocketLoop_T loop);
 
 /* Has the loop's thread call `callback` with a SOCKET_POSTED event and `user`; where callback is
@@ -114,7 +116,8 @@ SOCKET_API int64_t SocketLoop_now(SocketLoop_T loop);
 
 /* For a foreign loop that drives this one: a descriptor that is readable when SocketLoop_run_once
  * would have something to do (the library's; never close it), or SOCKET_ENOTSUP with the poll
- * backend; and the milliseconds until the next timer or queued work is due (0: now; -1: none). */
+ * backend; and the milliseconds until the next timer or queued work is due, events to be pulled
+ * among it (0: now; -1: none). */
 SOCKET_API int SocketLoop_get_fd(SocketLoop_T loop);
 SOCKET_API int SocketLoop_get_timeout(SocketLoop_T loop);
 

@@ -4,7 +4,12 @@
  * A stream's events, in order: SOCKET_CONNECTED (only if it was connected, not accepted),
  * SOCKET_DATA any number of times, SOCKET_EOF at most once, SOCKET_CLOSED exactly once and last;
  * SOCKET_DRAINED may come anywhere between the first and the last. After SOCKET_CLOSED the handle
- * is still to be freed. After SocketStream_free nothing more is delivered.
+ * is still to be freed. After SocketStream_free nothing more is delivered. A stream whose two sides
+ * have both ended stays until it is closed or freed.
+ *
+ * Nothing that arrived is lost to an error: when sending fails because the peer has gone, a stream
+ * that has been started goes on to deliver what the kernel had received from it, and only then
+ * reports SOCKET_CLOSED with the reason. A paused one reports it at once.
  *
  * Threads and bad handles: as SocketLoop.h says. SOCKET_ECLOSED: the stream has been closed, by
  * either side. */
@@ -30,7 +35,7 @@ typedef void (*SocketRelease_T)(const void *data, void *user);
  * SOCKET_CONNECTED, or SOCKET_CLOSED with SOCKET_ECONNREFUSED, SOCKET_ETIMEDOUT (the kernel's, or
  * timeout_ms passed; -1: none of ours), SOCKET_ENETUNREACH, SOCKET_EHOSTUNREACH, SOCKET_EMFILE and
  * the like. The caller frees the handle; freeing the loop does so as well. connect(2). NULL with
- * SOCKET_EADDRESS or SOCKET_ENOMEM. */
+ * SOCKET_EADDRESS, SOCKET_ENOMEM, or SOCKET_EINVAL (timeout_ms < -1). */
 SOCKET_API SocketStream_T SocketStream_connect(SocketLoop_T loop, const char *address,
                                                int timeout_ms);
 
@@ -58,7 +63,8 @@ SOCKET_API int SocketStream_pause(SocketStream_T stream);
  * SOCKET_EAGAIN when the queue is at or over the high mark: nothing was taken, wait for
  * SOCKET_DRAINED. SOCKET_EINVAL (NULL or negative), SOCKET_ECLOSED, SOCKET_ENOTCONN (still
  * connecting), SOCKET_ESTATE (after shutdown or close), SOCKET_EPIPE, SOCKET_ECONNRESET or
- * SOCKET_ENOMEM: the stream is broken and SOCKET_CLOSED follows with the code. send(2). */
+ * SOCKET_ENOMEM: the stream is broken, what was queued is dropped, and SOCKET_CLOSED follows with
+ * the code. send(2). */
 SOCKET_API int64_t SocketStream_write(SocketStream_T stream, const void *data, int64_t length);
 
 /* The same without a copy: `data` must stay as it is until `release (data, user)` is called
@@ -72,7 +78,10 @@ SOCKET_API int64_t SocketStream_write_ref(SocketStream_T stream, const void *dat
 SOCKET_API int SocketStream_shutdown(SocketStream_T stream);
 
 /* Closes gracefully: stops reading, sends what is queued (bounded by the write timeout), then
- * closes and reports SOCKET_CLOSED. 0, also if it is closing already; SOCKET_ECLOSED. */
+ * closes and reports SOCKET_CLOSED. What the peer sent and nobody read makes the kernel reset the
+ * connection then, which may cost the peer the end of the output (RFC 2525, 2.17): where that
+ * matters, use SocketStream_shutdown and close at SOCKET_EOF. 0, also if it is closing already;
+ * SOCKET_ECLOSED. */
 SOCKET_API int SocketStream_close(SocketStream_T stream);
 
 /* The marks of the output queue, in bytes. SOCKET_EINVAL unless 0 <= low < high. */
@@ -83,7 +92,8 @@ SOCKET_API int SocketStream_set_marks(SocketStream_T stream, int64_t low, int64_
 SOCKET_API int SocketStream_set_write_timeout(SocketStream_T stream, int timeout_ms);
 
 /* How long nothing may arrive before the stream is closed with SOCKET_ETIMEDOUT, in ms, counted
- * while it reads; -1, the default: for ever. SOCKET_EINVAL for 0 or less than -1. */
+ * while it reads: not while it is paused or a pulled SOCKET_DATA waits to be fetched, nor after
+ * SOCKET_EOF. -1, the default: for ever. SOCKET_EINVAL for 0 or less than -1. */
 SOCKET_API int SocketStream_set_idle_timeout(SocketStream_T stream, int timeout_ms);
 
 /* TCP_NODELAY, tcp(7). Default 1: the library gathers what belongs together by itself. */

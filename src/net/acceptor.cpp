@@ -54,6 +54,7 @@ void Acceptor::update_interest() noexcept {
 
 void Acceptor::pause(bool paused) noexcept {
   paused_ = paused;
+  if (!paused && stalled_) retry_in(0); // a try that fell due meanwhile was not made
   update_interest();
 }
 
@@ -84,38 +85,47 @@ bool Acceptor::accept_one() {
   return true;
 }
 
+// The same reason found again by a probe is the old stall going on, not news.
 void Acceptor::stall(int code) noexcept {
-  if (code != SOCKET_ELIMIT)
-    loop().timers().arm(*this, loop().now_ns() + SOCKET_LISTENER_RETRY_MS * kNsPerMs);
+  if (code != SOCKET_ELIMIT) retry_in(SOCKET_LISTENER_RETRY_MS);
   stalled_ = code;
   update_interest();
-  if (!probing_) delegate_.on_stalled(code);
+  if (code != known_) delegate_.on_stalled(code);
+}
+
+void Acceptor::retry_in(int ms) noexcept {
+  loop().timers().arm(*this, loop().now_ns() + ms * kNsPerMs);
 }
 
 // One connection is the probe: if nothing stalls it again, those behind it can be accepted too.
 void Acceptor::on_timer() {
-  const int reason = std::exchange(stalled_, 0);
-  probing_ = true;
+  if (!stalled_ || paused_) return;
+  known_ = std::exchange(stalled_, 0);
   accept_one();
-  probing_ = false;
-  if (stalled_) {
-    stalled_ = reason;
-    return;
+  if (const Status status = watch_again(); !status.ok()) stall(status.code());
+  known_ = 0;
+  if (!stalled_) delegate_.on_resumed();
+}
+
+// Whether the kernel watches the socket again; it may be what refused before.
+Status Acceptor::watch_again() noexcept {
+  if (stalled_ || !fd_) return {};
+  try {
+    return want_now(POLL_READ);
+  } catch (const std::bad_alloc &) {
+    return Error{SOCKET_ENOMEM};
   }
-  update_interest();
-  delegate_.on_resumed();
 }
 
 void Acceptor::set_limit(int connections) noexcept {
   limit_ = connections;
-  if (stalled_ == SOCKET_ELIMIT && connections_ < limit_)
-    loop().timers().arm(*this, loop().now_ns());
+  if (stalled_ == SOCKET_ELIMIT && connections_ < limit_) retry_in(0);
 }
 
 void Acceptor::connection_gone() noexcept {
   connections_--;
   // Its descriptor is free now, so there is no need to wait for the next try.
-  if (stalled_ && connections_ < limit_) loop().timers().arm(*this, loop().now_ns());
+  if (stalled_ && connections_ < limit_) retry_in(0);
 }
 
 } // namespace socketpoll

@@ -43,7 +43,9 @@ private:
   void on_timer() override;
 
   bool accept_one();
+  Status watch_again() noexcept;
   void stall(int code) noexcept;
+  void retry_in(int ms) noexcept;
   void update_interest() noexcept;
 
   AcceptorDelegate &delegate_;
@@ -51,8 +53,8 @@ private:
   int limit_;
   int connections_ = 0;
   int stalled_ = 0; // why it does not accept, or 0
+  int known_ = 0;   // the reason that the delegate was told last, while probing
   bool paused_ = false;
-  bool probing_ = false; // a stall now is the old one going on, not news
 };
 
 } // namespace socketpoll

@@ -17,8 +17,12 @@ public:
 
   Status set_events(int events) {
     if (events & ~(POLL_READ | POLL_WRITE | SOCKET_POLL_PEER_CLOSED)) return Error{SOCKET_EINVAL};
-    events_ = events;
-    return want_now(pending(SOCKET_READY) ? 0 : events);
+    // What is ready already and no longer asked for is not reported.
+    ready_ &= events | POLL_ERROR | POLL_HANGUP;
+    if (ready_ == 0) withdraw(SOCKET_READY);
+    const Status status = want_now(pending(SOCKET_READY) ? 0 : events);
+    if (status.ok()) events_ = events;
+    return status;
   }
 
 private:
@@ -38,7 +42,7 @@ private:
   }
   void on_no_memory() noexcept override {}
   void describe(SocketCompletion_T &event) noexcept override {
-    event.length = ready_;
+    event.length = std::exchange(ready_, 0);
     want(events_);
   }
   void on_dispose() noexcept override { unwatch(); }

@@ -41,9 +41,11 @@ void Listener::on_accepted(Fd fd, const Address &) {
 }
 
 void Listener::on_stalled(int code) noexcept {
+  const bool told = pending(SOCKET_ACCEPT_RESUMED) && stall_code_ == code;
   stall_code_ = code;
   withdraw(SOCKET_ACCEPT_RESUMED);
-  raise(SOCKET_ACCEPT_STALLED);
+  // The program has heard of this stall, and not that it was over for a moment.
+  if (!told) raise(SOCKET_ACCEPT_STALLED);
 }
 
 void Listener::on_resumed() noexcept {

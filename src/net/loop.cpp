@@ -10,6 +10,9 @@ namespace socketpoll {
 
 namespace {
 
+// What one wait collects, whatever the program has room for: bounds what it lends.
+constexpr size_t kMostCollected = 65536;
+
 void finalize_loop(void *object) noexcept { std::unique_ptr<Loop>(static_cast<Loop *>(object)); }
 
 } // namespace
@@ -51,8 +54,8 @@ Status Loop::claim() noexcept {
 }
 
 struct Loop::Post final : Deliverable {
-  Post(SocketCallback_T post_callback, void *post_user) noexcept
-      : callback(post_callback), user(post_user) {}
+  Post(Loop &post_loop, SocketCallback_T post_callback, void *post_user) noexcept
+      : loop(post_loop), callback(post_callback), user(post_user) {}
 
   SocketCompletion_T event() const noexcept {
     SocketCompletion_T event{};
@@ -63,6 +66,7 @@ struct Loop::Post final : Deliverable {
   void deliver() override {
     const std::unique_ptr<Post> self(this);
     const SocketCompletion_T happened = event();
+    loop.count_event();
     callback(&happened, user);
   }
   size_t collect(std::span<SocketCompletion_T> out) override {
@@ -73,6 +77,7 @@ struct Loop::Post final : Deliverable {
   }
   void unlink() noexcept { List<Deliverable, ReadyTag>::remove(*this); }
 
+  Loop &loop;
   SocketCallback_T callback;
   void *user;
 };
@@ -92,24 +97,31 @@ Result<HandleWord> Loop::create(const char *backend_name) {
 }
 
 Loop::~Loop() {
+  reclaim();
   for (auto *list : {&posts_, &push_ready_, &pull_ready_})
     while (Deliverable *post = list->pop_front()) std::unique_ptr<Deliverable>{post};
 }
 
-void Loop::close() noexcept {
+Status Loop::close() noexcept {
+  const Running running(*this);
+  if (running.status().code() == SOCKET_EWRONGTHREAD) return running.status();
+  dispose_all();
+  if (running.status().ok()) reclaim();
+  return {};
+}
+
+void Loop::dispose_all() noexcept {
   closed_ = true;
   HandleTable::instance().retire(handle_, kHandleKind);
   while (LoopObject *object = objects_.front()) object->dispose();
-  if (!running_) reclaim();
 }
 
 void Loop::stop() noexcept {
-  stop_.store(true);
-  (void)poller_->wakeup();
+  if (!stop_.exchange(true)) (void)poller_->wakeup();
 }
 
 Status Loop::post(SocketCallback_T callback, void *user) {
-  auto post = std::make_unique<Post>(callback, user);
+  auto post = std::make_unique<Post>(*this, callback, user);
   {
     std::lock_guard lock(posts_mutex_);
     posts_.push_back(*post.release());
@@ -120,14 +132,13 @@ Status Loop::post(SocketCallback_T callback, void *user) {
 
 void Loop::enlist(Deliverable &deliverable, bool push) noexcept {
   (push ? push_ready_ : pull_ready_).push_back(deliverable);
-  if (!push) handled_++;
 }
 
 Status Loop::run() {
   const Running running(*this);
   if (!running.status().ok()) return running.status();
   for (;;) {
-    if (stop_.exchange(false)) return {};
+    if (take_stop()) return {};
     begin_turn();
     const Status status = finish_turn(-1, 0);
     if (closed_) return Error{SOCKET_ESTOPPED};
@@ -138,6 +149,7 @@ Status Loop::run() {
 Result<int> Loop::run_once(int timeout_ms) {
   const Running running(*this);
   if (!running.status().ok()) return running.status().error();
+  if (timeout_ms < -1) return Error{SOCKET_EINVAL};
   handled_ = 0;
   const Status status = turns_until(timeout_ms, 0, [this] { return handled_ > 0; });
   if (!status.ok()) return status.error();
@@ -147,6 +159,8 @@ Result<int> Loop::run_once(int timeout_ms) {
 Result<int> Loop::wait(std::span<SocketCompletion_T> out, int timeout_ms) {
   const Running running(*this);
   if (!running.status().ok()) return running.status().error();
+  if (timeout_ms < -1) return Error{SOCKET_EINVAL};
+  out = out.first(std::min(out.size(), kMostCollected));
   lent_.clear();
   lent_.reserve(out.size());
   const int batch = static_cast<int>(std::min<size_t>(out.size(), 256));
@@ -160,16 +174,16 @@ template <class Done> Status Loop::turns_until(int timeout_ms, int max_events, D
   const int64_t deadline = timeout_ms < 0 ? INT64_MAX : start + timeout_ms * kNsPerMs;
   int64_t left_ms = timeout_ms;
   for (;;) {
-    if (stop_.exchange(false)) return Error{SOCKET_ESTOPPED};
+    if (take_stop()) return Error{SOCKET_ESTOPPED};
     begin_turn();
     const Status status = finish_turn(done() ? 0 : static_cast<int>(left_ms), max_events);
-    if (closed_) return Error{SOCKET_ESTOPPED};
+    // Taken here, so that it ends this call and not the next one as well.
+    if (closed_ || take_stop()) return Error{SOCKET_ESTOPPED};
     if (!status.ok()) return status;
     if (done()) return {};
     if (timeout_ms < 0) continue;
     const int64_t left = deadline - clock_->now_ns();
-    // A stop that ended the turn is answered at the top.
-    if (left <= 0 && !stop_.load()) return {};
+    if (left <= 0) return {};
     left_ms = std::max<int64_t>(0, (left + kNsPerMs - 1) / kNsPerMs);
   }
 }
@@ -205,7 +219,7 @@ void Loop::run_posts() {
   }
   while (Deliverable *next = posts.front()) {
     const bool push = static_cast<Post *>(next)->callback != nullptr;
-    if (push) count_event();
+    if (!push) count_event();
     enlist(*next, push);
   }
 }
@@ -223,21 +237,32 @@ void Loop::fire_timers() noexcept {
   }
 }
 
-// What is raised meanwhile waits for the next delivery, so that two handles which wake each other
-// cannot keep the loop from its descriptors.
-void Loop::deliver() noexcept {
+void Loop::run(Deferred &deferred) noexcept {
+  try {
+    deferred.run_deferred();
+  } catch (const std::bad_alloc &) {
+    deferred.on_no_memory();
+  }
+}
+
+// What is raised meanwhile waits for the next delivery, here and in deliver(), so that two handles
+// which wake each other cannot keep the loop from its descriptors.
+void Loop::run_deferred() noexcept {
   List<Deferred, DeferredTag> deferred;
   deferred.splice(deferred_);
-  while (Deferred *next = deferred.pop_front()) {
-    try {
-      next->run_deferred();
-    } catch (const std::bad_alloc &) {
-      next->on_no_memory();
-    }
+  while (!stopping()) {
+    Deferred *next = deferred.pop_front();
+    if (!next) return;
+    run(*next);
   }
+  deferred_.splice(deferred);
+}
+
+void Loop::deliver() noexcept {
+  run_deferred();
   List<Deliverable, ReadyTag> ready;
   ready.splice(push_ready_);
-  while (!closed_ && !stop_.load(std::memory_order_relaxed)) {
+  while (!stopping()) {
     Deliverable *next = ready.pop_front();
     if (!next) return;
     next->deliver();
@@ -259,8 +284,8 @@ void Loop::flush_changes() noexcept {
 
 void Loop::dispatch(std::span<SocketEvent_T> events) noexcept {
   for (const SocketEvent_T &event : events) {
-    // Not reported again: level-triggered, so the kernel tells once more.
-    if (closed_ || stop_.load(std::memory_order_relaxed)) return;
+    // Not lost: level-triggered, so the kernel tells once more.
+    if (stopping()) return;
     Watch &watch = *static_cast<Watch *>(event.data);
     if (!watch.registered_) continue; // an earlier event of this batch ended it
     try {
@@ -269,9 +294,13 @@ void Loop::dispatch(std::span<SocketEvent_T> events) noexcept {
       watch.on_no_memory();
     }
   }
+  looked_ns_ = now_ns_;
 }
 
 void Loop::reclaim() noexcept {
+  // No later turn lets go of what was borrowed.
+  if (closed_)
+    while (Deferred *next = deferred_.pop_front()) run(*next);
   while (Retired *retired = retired_.pop_front()) std::unique_ptr<Retired>{retired};
 }
 
@@ -323,10 +352,14 @@ void Watch::want(int events) noexcept {
 Status Watch::want_now(int events) {
   wanted_ = static_cast<short>(events);
   if (wanted_ == registered_) return {};
+  if (wanted_ == 0) {
+    (void)loop_.poller().del(fd_); // what is not there need not leave
+    registered_ = 0;
+    return {};
+  }
   const int level = wanted_ | SOCKET_POLL_LEVEL;
-  const Status status = wanted_ == 0  ? loop_.poller().del(fd_)
-                        : registered_ ? loop_.poller().mod(fd_, level, this)
-                                      : loop_.poller().add(fd_, level, this);
+  const Status status =
+      registered_ ? loop_.poller().mod(fd_, level, this) : loop_.poller().add(fd_, level, this);
   if (status.ok()) registered_ = wanted_;
   return status;
 }

@@ -53,16 +53,21 @@ public:
   Result<int> wait(std::span<SocketCompletion_T> out, int timeout_ms);
   void stop() noexcept;                               // any thread
   Status post(SocketCallback_T callback, void *user); // any thread
-  // Ends the handle and all that stands on the loop. What SocketLoop_free does.
-  void close() noexcept;
+  // Ends the handle and all that stands on the loop: at once inside a callback of this loop, which
+  // ends the run. SOCKET_EWRONGTHREAD while another thread runs it. What SocketLoop_free does.
+  Status close() noexcept;
 
   HandleWord handle() const noexcept { return handle_; }
   Poller &poller() noexcept { return *poller_; }
   Clock &clock() noexcept { return *clock_; }
   TimerHeap &timers() noexcept { return timers_; }
   ChunkPool &chunks() noexcept { return chunks_; }
-  // The time at which this turn began to dispatch, CLOCK_MONOTONIC.
+  // The time at which this turn began to dispatch, CLOCK_MONOTONIC. Outside the loop's turns, and
+  // late in a long one, it is old: what starts a deadline asks the clock.
   int64_t now_ns() const noexcept { return now_ns_; }
+  // The time at which every descriptor was last asked. A deadline after it may have been met by
+  // what lies in the kernel still.
+  int64_t looked_ns() const noexcept { return looked_ns_; }
   // Counts turns: what was looked up in this one need not be looked up again.
   uint64_t turn_number() const noexcept { return turn_number_; }
   // 64 KiB that one dispatch may fill; not kept across a call into the program.
@@ -73,16 +78,20 @@ public:
   ChunkRef use_received(size_t bytes) noexcept;
   // Milliseconds until timers or queued work are due; -1 for never.
   int due_in_ms(int64_t now_ns) noexcept;
+  bool has_pulled() noexcept { return !pull_ready_.empty(); }
+  // No callback is to be made any more in this turn.
+  bool stopping() const noexcept { return closed_ || stop_.load(std::memory_order_relaxed); }
 
   void own(LoopObject &object) noexcept { objects_.push_back(object); }
   void retire(Retired &retired) noexcept { retired_.push_back(retired); }
   void enlist(Deliverable &deliverable, bool push) noexcept;
   void changed(Watch &watch) noexcept { changed_.push_back(watch); }
   void defer(Deferred &deferred) noexcept { deferred_.push_back(deferred); }
+  // An event was pushed, or queued to be pulled.
   void count_event() noexcept { handled_++; }
-  // A chunk whose bytes the program may read until its next wait.
+  // A chunk whose bytes the program may read until its next wait; at most one for each event that
+  // the present wait collects.
   void lend(ChunkRef chunk) noexcept { lent_.push_back(std::move(chunk)); }
-  bool may_lend() const noexcept { return lent_.size() < lent_.capacity(); }
 
 private:
   class Running;
@@ -96,9 +105,13 @@ private:
   template <class Done> Status turns_until(int timeout_ms, int max_events, Done &&done);
   void run_posts();
   void fire_timers() noexcept;
+  bool take_stop() noexcept { return stop_.load() && stop_.exchange(false); }
+  static void run(Deferred &deferred) noexcept;
+  void run_deferred() noexcept;
   void deliver() noexcept;
   void flush_changes() noexcept;
   void dispatch(std::span<SocketEvent_T> events) noexcept;
+  void dispose_all() noexcept;
   void reclaim() noexcept;
   size_t collect(std::span<SocketCompletion_T> out) noexcept;
   int wait_timeout_ms(int timeout_ms) noexcept;
@@ -110,6 +123,7 @@ private:
   std::unique_ptr<Clock> clock_ = std::make_unique<SystemClock>();
   std::unique_ptr<char[]> scratch_ = std::make_unique_for_overwrite<char[]>(kScratchBytes);
   int64_t now_ns_ = 0;
+  int64_t looked_ns_ = 0;
   uint64_t turn_number_ = 0;
   int handled_ = 0;
   bool closed_ = false;

@@ -39,11 +39,9 @@ void SocketLoop_free(SocketLoop_T *variable) {
   const Pinned<Loop> loop(word_of_handle(*variable));
   if (!loop) {
     record_error(SOCKET_EBADHANDLE);
-  } else if (const Status claimed = loop->claim(); claimed.code() == SOCKET_EWRONGTHREAD) {
-    record_error(claimed.code());
+  } else if (const Status closed = loop->close(); !closed.ok()) {
+    record_error(closed.code());
     return;
-  } else {
-    loop->close();
   }
   *variable = nullptr;
 }
@@ -95,7 +93,9 @@ int SocketLoop_get_fd(SocketLoop_T loop) {
 int SocketLoop_get_timeout(SocketLoop_T loop) {
   // A negative answer is no error here.
   auto found = find<Loop>(loop);
-  return found.ok() ? (*found)->due_in_ms((*found)->clock().now_ns()) : record_error(found.code());
+  if (!found.ok()) return record_error(found.code());
+  // What waits to be pulled is work of the program's, which the loop itself never wakes up for.
+  return (*found)->has_pulled() ? 0 : (*found)->due_in_ms((*found)->clock().now_ns());
 }
 
 const char *SocketLoop_get_backend_name(SocketLoop_T loop) {

@@ -47,6 +47,7 @@ void LoopObject::enlist() noexcept {
 
 void LoopObject::raise(int kind) noexcept {
   if (disposed()) return;
+  if (!pending(kind) && !target_of(kind).callback) loop_.count_event();
   pending_ |= uint32_t{1} << kind;
   if (!List<Deliverable, ReadyTag>::contains(*this)) enlist();
 }
@@ -69,7 +70,7 @@ SocketCompletion_T LoopObject::take_event(const Target &target) noexcept {
 void LoopObject::deliver() {
   while (pending_) {
     const Target target = target_of(first_pending());
-    if (!target.callback) return enlist();
+    if (!target.callback || loop_.stopping()) return enlist();
     const SocketCompletion_T event = take_event(target);
     loop_.count_event();
     target.callback(&event, target.user);

@@ -21,13 +21,18 @@ public:
     sigemptyset(&sigpipe_);
     sigaddset(&sigpipe_, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
+    if (sigismember(&before_, SIGPIPE)) {
+      sigset_t pending;
+      sigpending(&pending);
+      was_pending_ = sigismember(&pending, SIGPIPE) != 0;
+    }
   }
   SigpipeGuard(const SigpipeGuard &) = delete;
   SigpipeGuard &operator=(const SigpipeGuard &) = delete;
   ~SigpipeGuard() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
   void swallow() noexcept {
-    if (sigismember(&before_, SIGPIPE)) return;
+    if (was_pending_) return;
     const timespec now{0, 0};
     while (sigtimedwait(&sigpipe_, nullptr, &now) < 0 && errno == EINTR) {
     }
@@ -35,6 +40,7 @@ public:
 
 private:
   sigset_t sigpipe_, before_;
+  bool was_pending_ = false;
 };
 
 template <class Call> auto restart(Call &&call) noexcept {

@@ -22,6 +22,7 @@ Stream::Stream(Loop &loop, std::unique_ptr<TcpTransport> transport)
 Stream::~Stream() = default;
 
 Result<Stream *> Stream::connect(Loop &loop, const Address &address, int timeout_ms) {
+  if (timeout_ms < -1) return Error{SOCKET_EINVAL};
   std::unique_ptr<Stream> stream(new Stream(loop, std::make_unique<TcpTransport>(loop, address)));
   if (timeout_ms >= 0) stream->connect_deadline_ns_ = loop.clock().now_ns() + timeout_ms * kNsPerMs;
   auto adopted = adopt(std::move(stream));
@@ -44,10 +45,8 @@ Result<Stream *> Stream::accept(Listener &listener, Fd fd) {
 
 Status Stream::start() {
   if (!transport_->open()) return Error{SOCKET_ECLOSED};
-  if (!started_) last_read_ns_ = loop().now_ns();
   started_ = true;
   update_reading();
-  schedule();
   return {};
 }
 
@@ -58,14 +57,20 @@ Status Stream::pause() {
   return {};
 }
 
+// An event that the program has not fetched yet holds reading up, and is no idleness of the peer's.
 void Stream::update_reading() noexcept {
-  transport_->read(started_ && !closing_ && !pending(SOCKET_DATA));
+  const bool wanted = started_ && !closing_;
+  const bool before = std::exchange(reading_, wanted && !saw_eof_ && !pending(SOCKET_DATA));
+  transport_->keep_received(wanted);
+  transport_->read(reading_);
+  if (!reading_ || before || idle_timeout_ms_ < 0) return;
+  last_read_ns_ = loop().clock().now_ns();
+  schedule();
 }
 
 Status Stream::may_write() const noexcept {
   if (!transport_->open()) return Error{SOCKET_ECLOSED};
-  if (transport_->connecting()) return Error{SOCKET_ENOTCONN};
-  if (closing_) return Error{SOCKET_ESTATE};
+  if (const Status status = transport_->may_write(); !status.ok()) return status;
   if (transport_->queued() >= high_mark_) return Error{SOCKET_EAGAIN};
   return {};
 }
@@ -91,6 +96,7 @@ Status Stream::close() {
   if (!transport_->open()) return Error{SOCKET_ECLOSED};
   closing_ = true;
   transport_->close();
+  update_reading();
   schedule();
   return {};
 }
@@ -112,7 +118,7 @@ Status Stream::set_write_timeout(int timeout_ms) {
 Status Stream::set_idle_timeout(int timeout_ms) {
   if (timeout_ms == 0 || timeout_ms < -1) return Error{SOCKET_EINVAL};
   idle_timeout_ms_ = timeout_ms;
-  last_read_ns_ = loop().now_ns();
+  last_read_ns_ = loop().clock().now_ns();
   schedule();
   return {};
 }
@@ -131,7 +137,7 @@ int64_t Stream::deadline_ns() const noexcept {
   int64_t deadline = INT64_MAX;
   if (write_timeout_ms_ > 0 && transport_->queued() > 0)
     deadline = transport_->output_progress_ns() + write_timeout_ms_ * kNsPerMs;
-  if (idle_timeout_ms_ > 0 && started_ && !closing_)
+  if (idle_timeout_ms_ > 0 && reading_)
     deadline = std::min(deadline, last_read_ns_ + idle_timeout_ms_ * kNsPerMs);
   return deadline;
 }
@@ -142,8 +148,10 @@ void Stream::schedule() noexcept {
     loop().timers().arm(*this, deadline);
 }
 
+// After the loop was held up, what met the deadline in time may still lie in the kernel: it is
+// missed only if the socket was looked at since.
 void Stream::on_timer() {
-  if (deadline_ns() <= loop().now_ns()) return transport_->abort(SOCKET_ETIMEDOUT);
+  if (deadline_ns() <= loop().looked_ns()) return transport_->abort(SOCKET_ETIMEDOUT);
   schedule();
 }
 
@@ -157,6 +165,7 @@ std::span<char> Stream::receive_buffer() {
 void Stream::on_data(std::span<char> bytes) {
   last_read_ns_ = loop().now_ns();
   if (pushes()) {
+    chunk_ = {};
     SocketCompletion_T event{};
     event.kind = SOCKET_DATA;
     event.data = bytes.data();
@@ -169,6 +178,12 @@ void Stream::on_data(std::span<char> bytes) {
   update_reading();
 }
 
+void Stream::on_eof() {
+  saw_eof_ = true;
+  raise(SOCKET_EOF);
+  update_reading();
+}
+
 void Stream::on_connected() {
   connect_deadline_ns_ = INT64_MAX;
   last_read_ns_ = loop().now_ns();
@@ -178,6 +193,7 @@ void Stream::on_connected() {
 
 void Stream::on_close(int code) {
   close_code_ = code;
+  reading_ = false;
   loop().timers().disarm(*this);
   raise(SOCKET_CLOSED);
 }
@@ -191,7 +207,7 @@ void Stream::describe(SocketCompletion_T &event) noexcept {
     event.data = const_cast<char *>(data_.data());
     event.length = static_cast<int64_t>(data_.size());
     // Otherwise (pulled when it arrived, pushed now) it stays in chunk_ until more is received.
-    if (loop().may_lend()) loop().lend(std::move(chunk_));
+    if (!pushes()) loop().lend(std::move(chunk_));
     update_reading();
     break;
   case SOCKET_CLOSED: event.status = close_code_; break;

@@ -50,7 +50,7 @@ private:
   std::span<char> receive_buffer() override;
   void on_data(std::span<char> bytes) override;
   void on_drain() override { raise(SOCKET_DRAINED); }
-  void on_eof() override { raise(SOCKET_EOF); }
+  void on_eof() override;
   void on_connected() override;
   void on_close(int code) override;
   void on_timer() override;
@@ -79,6 +79,8 @@ private:
   int close_code_ = 0;
   bool started_ = false;
   bool closing_ = false;
+  bool saw_eof_ = false;
+  bool reading_ = false; // connected or not: started, and nothing holds it up
 };
 
 } // namespace socketpoll

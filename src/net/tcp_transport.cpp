@@ -2,6 +2,7 @@
 
 #include "net/loop.hpp"
 
+#include <algorithm>
 #include <netinet/tcp.h>
 
 namespace socketpoll {
@@ -39,8 +40,12 @@ void TcpTransport::update_interest() noexcept {
   if (state_ == State::closed) return;
   int events = 0;
   if (state_ == State::connecting || !output_.empty()) events |= POLL_WRITE;
-  if (state_ == State::open && reading_ && !saw_eof_) events |= POLL_READ;
+  if (reads()) events |= POLL_READ;
   want(events);
+}
+
+bool TcpTransport::reads() const noexcept {
+  return (state_ == State::open || state_ == State::broken) && reading_ && !saw_eof_;
 }
 
 void TcpTransport::read(bool on) noexcept {
@@ -52,7 +57,7 @@ void TcpTransport::on_ready(int events) {
   if (state_ == State::connecting) return finish_connect();
   constexpr int kBroken = POLL_ERROR | POLL_HANGUP;
   if ((events & (POLL_WRITE | kBroken)) && !output_.empty()) flush();
-  if ((events & (POLL_READ | kBroken)) && state_ == State::open && reading_ && !saw_eof_) receive();
+  if ((events & (POLL_READ | kBroken)) && reads()) receive();
 }
 
 void TcpTransport::finish_connect() {
@@ -70,17 +75,22 @@ void TcpTransport::receive() {
   const std::span<char> into = sink_->receive_buffer();
   auto received = os::receive(fd_.get(), into);
   if (!received.ok()) {
-    if (received.code() != SOCKET_EAGAIN) abort(received.code());
-    return;
+    if (received.code() == SOCKET_EAGAIN) return;
+    return abort(state_ == State::broken ? close_code_ : received.code());
   }
   if (*received > 0) return sink_->on_data(into.first(*received));
   saw_eof_ = true;
   update_interest();
-  sink_->on_eof();
+  if (state_ != State::broken) return sink_->on_eof();
+  // EPIPE is what the kernel answers with when the peer's end came before its reset; otherwise this
+  // is no end, but the reset itself, whose error the failed send has taken already.
+  if (close_code_ == SOCKET_EPIPE) sink_->on_eof();
+  abort(close_code_);
 }
 
 Status TcpTransport::may_write() const noexcept {
   if (state_ == State::connecting) return Error{SOCKET_ENOTCONN};
+  if (state_ == State::broken) return Error{close_code_};
   if (state_ == State::closed) return Error{close_code_ ? close_code_ : int{SOCKET_ECLOSED}};
   if (state_ == State::closing || shut_after_output_) return Error{SOCKET_ESTATE};
   return {};
@@ -94,13 +104,13 @@ Result<size_t> TcpTransport::send_now(std::span<const iovec> slices) noexcept {
     return sent;
   }
   if (sent.code() == SOCKET_EAGAIN) return size_t{0};
-  abort(sent.code());
+  sending_failed(sent.code());
   return sent;
 }
 
 // Part of the bytes may be on their way already, so output that cannot be queued breaks the stream.
 template <class Queue> Status TcpTransport::queue_rest(Queue &&queue) noexcept {
-  if (output_.empty()) progress_ns_ = loop().now_ns();
+  if (output_.empty()) progress_ns_ = loop().clock().now_ns();
   try {
     queue();
   } catch (const std::bad_alloc &) {
@@ -151,18 +161,22 @@ Status TcpTransport::write_file(std::span<const char> head, FileRange range) {
   // being handed over, which saves a tenth of the sender's time on 1 MiB.
   auto sent = send_now({&slice, size_t{!head.empty()}});
   if (!sent.ok()) return sent.error();
+  const bool owed = owes_drain_;
   const Status status = queue_rest([&] {
     if (*sent < head.size()) output_.append_copy(head.subspan(*sent));
     output_.append_file(std::move(range));
   });
-  if (status.ok()) flush();
-  return status;
+  if (!status.ok()) return status;
+  owes_drain_ = owed; // what goes at once was never queued
+  flush();
+  if (output_.bytes() > low_mark_) owes_drain_ = true;
+  return close_code_ ? Status(Error{close_code_}) : Status();
 }
 
 void TcpTransport::flush() noexcept {
   auto sent = output_.flush(fd_.get());
-  if (!sent.ok()) return abort(sent.code());
-  if (*sent > 0) progress_ns_ = loop().now_ns();
+  if (!sent.ok()) return sending_failed(sent.code());
+  if (*sent > 0) progress_ns_ = std::max(progress_ns_, loop().now_ns());
   if (owes_drain_ && output_.bytes() <= low_mark_) {
     owes_drain_ = false;
     tell_drain_ = true;
@@ -178,6 +192,7 @@ void TcpTransport::flush() noexcept {
 Status TcpTransport::shutdown() {
   if (state_ == State::connecting) return Error{SOCKET_ENOTCONN};
   if (state_ == State::closed) return Error{SOCKET_ECLOSED};
+  if (state_ == State::broken) return {};
   shut_after_output_ = true;
   if (!output_.empty() || shut_) return {};
   shut_ = true;
@@ -188,8 +203,24 @@ Status TcpTransport::shutdown() {
 
 void TcpTransport::close() noexcept {
   if (state_ == State::closed) return;
-  if (output_.empty()) return abort(0);
+  if (output_.empty()) return abort(close_code_);
   state_ = State::closing;
+  update_interest();
+}
+
+void TcpTransport::keep_received(bool on) noexcept {
+  keep_received_ = on;
+  if (!on && state_ == State::broken) abort(close_code_);
+}
+
+// A peer that answers, closes and only then gets more of our output resets the connection: its
+// answer lies in our kernel all the same.
+void TcpTransport::sending_failed(int code) noexcept {
+  if (state_ != State::open || !keep_received_ || saw_eof_) return abort(code);
+  state_ = State::broken;
+  close_code_ = code;
+  owes_drain_ = tell_drain_ = false;
+  output_.clear();
   update_interest();
 }
 

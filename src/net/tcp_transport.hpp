@@ -24,14 +24,22 @@ public:
   void abort(int code) noexcept override;
   int64_t queued() const noexcept override { return output_.bytes(); }
   int64_t output_progress_ns() const noexcept override { return progress_ns_; }
-  void set_low_mark(int64_t bytes) noexcept override { low_mark_ = bytes; }
+  void set_low_mark(int64_t bytes) noexcept override {
+    low_mark_ = bytes;
+    if (output_.bytes() > bytes) owes_drain_ = true; // a writer may be waiting to hear of it
+  }
 
+  // A broken connection (its output is lost) still delivers what the kernel has received, as long
+  // as this is on, and closes with the reason after that.
+  void keep_received(bool on) noexcept;
+  // Whether a write would be taken: SOCKET_ENOTCONN, SOCKET_ESTATE, or why it is closed.
+  Status may_write() const noexcept;
   bool connecting() const noexcept { return state_ == State::connecting; }
   bool open() const noexcept { return state_ != State::closed; }
   int fd() const noexcept { return fd_.get(); }
 
 private:
-  enum class State : uint8_t { connecting, open, closing, closed };
+  enum class State : uint8_t { connecting, open, closing, broken, closed };
 
   void on_ready(int events) override;
   void on_refused(int code) noexcept override { abort(code); }
@@ -39,10 +47,11 @@ private:
   void run_deferred() override;
 
   Status begin_connect(const Address &address) noexcept;
-  Status may_write() const noexcept;
   // Sends as much of the slices as the kernel takes now; how many bytes.
   Result<size_t> send_now(std::span<const iovec> slices) noexcept;
   template <class Queue> Status queue_rest(Queue &&queue) noexcept;
+  bool reads() const noexcept;
+  void sending_failed(int code) noexcept;
   void finish_connect();
   void receive();
   void flush() noexcept;
@@ -52,9 +61,10 @@ private:
   Fd fd_;
   int64_t progress_ns_ = 0;
   int64_t low_mark_ = 0;
-  int close_code_ = 0;
+  int close_code_ = 0; // why it is broken or closed
   State state_;
   bool reading_ = false;
+  bool keep_received_ = false;
   bool saw_eof_ = false;
   bool owes_drain_ = false;
   bool tell_drain_ = false;

@@ -4,8 +4,15 @@
 
 #include "cmocka_c.h"
 
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <socketpoll/SocketListener.h>
 #include <socketpoll/SocketLoop.h>
@@ -80,6 +87,86 @@ static inline Pair make_pair(SocketLoop_T loop) {
     seen++;
   }
   return pair;
+}
+
+/* ---- Peers that are plain sockets, for what no well-behaved stream would do. */
+
+static inline int64_t monotonic_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static inline int port_of(const char *address) { return atoi(strrchr(address, ':') + 1); }
+
+static inline struct sockaddr_in loopback(int port) {
+  struct sockaddr_in to;
+  memset(&to, 0, sizeof to);
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  to.sin_port = htons((uint16_t)port);
+  return to;
+}
+
+/* A blocking socket, connected to the loopback's port. */
+static inline int raw_connect(int port) {
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  struct sockaddr_in to = loopback(port);
+  assert_true(fd >= 0);
+  assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+  return fd;
+}
+
+/* A blocking socket that listens on a free port of the loopback. */
+static inline int raw_listen(int backlog, char address[64]) {
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  struct sockaddr_in at = loopback(0);
+  socklen_t length = sizeof at;
+  assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+  assert_int_equal(listen(fd, backlog), 0);
+  assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &length), 0);
+  snprintf(address, 64, "127.0.0.1:%d", ntohs(at.sin_port));
+  return fd;
+}
+
+/* Closes with a reset instead of an orderly end. */
+static inline void raw_reset(int fd) {
+  struct linger hard = {1, 0};
+  assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard), 0);
+  close(fd);
+}
+
+/* A stream, accepted, in pull delivery and not yet reading, and the plain socket at its far end. */
+typedef struct RawPair {
+  SocketListener_T listener;
+  SocketStream_T stream;
+  int peer;
+} RawPair;
+
+static inline RawPair make_raw_pair(SocketLoop_T loop) {
+  char address[64];
+  RawPair pair;
+  pair.listener = listen_local(loop, address);
+  pair.peer = raw_connect(port_of(address));
+  pair.stream = pull_one(loop, SOCKET_ACCEPTED).subject;
+  return pair;
+}
+
+/* Writes until the stream is at its high mark or broken; what the last write answered. */
+static inline int64_t write_until_refused(SocketStream_T stream, int64_t *taken) {
+  static char block[65536];
+  for (;;) {
+    int64_t queued = SocketStream_write(stream, block, sizeof block);
+    if (queued < 0) return queued;
+    *taken += (int64_t)sizeof block;
+  }
+}
+
+/* Processor time of this process, in ms. */
+static inline int64_t cpu_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 #endif
