@@ -39,6 +39,8 @@ static inline void record(const SocketCompletion_T *event, void *user) {
   if (length + 1 < sizeof recorder->order) recorder->order[length] = (char)('a' + event->kind);
 }
 
+static inline int total_events(const Recorder *recorder) { return (int)strlen(recorder->order); }
+
 /* Runs the loop until `*flag` is at least `wanted`. */
 static inline void run_until(SocketLoop_T loop, const int *flag, int wanted) {
   while (*flag < wanted) {
