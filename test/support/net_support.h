@@ -2,6 +2,10 @@
 #ifndef SOCKETPOLL_TEST_NET_SUPPORT_H
 #define SOCKETPOLL_TEST_NET_SUPPORT_H
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1 /* POSIX beside strict C11; each test includes this before anything else */
+#endif
+
 #include "cmocka_c.h"
 
 #include <arpa/inet.h>
