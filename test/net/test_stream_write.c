@@ -381,10 +381,9 @@ static void a_peer_that_reads_nothing_times_out(void **state) {
     Recorder recorder = {0};
     SocketStream_set_callback(pair.stream, record, &recorder);
     SocketStream_set_write_timeout(pair.stream, 60);
-    int64_t taken = 0;
+    int64_t taken = 0, start = monotonic_ms();
     write_until_refused(pair.stream, &taken);
     if (closing) SocketStream_close(pair.stream);
-    int64_t start = monotonic_ms();
     run_until(loop, &recorder.count[SOCKET_CLOSED], 1);
     assert_true(monotonic_ms() - start >= 59);
     assert_int_equal(recorder.last[SOCKET_CLOSED].status, SOCKET_ETIMEDOUT);
@@ -401,10 +400,9 @@ static void a_write_after_a_long_rest_has_its_whole_time(void **state) {
   SocketStream_set_write_timeout(pair.stream, 300);
   SocketStream_set_idle_timeout(pair.stream, 300);
   for (int64_t until = monotonic_ms() + 400; monotonic_ms() < until;) sched_yield();
-  int64_t taken = 0;
+  int64_t taken = 0, start = monotonic_ms();
   write_until_refused(pair.stream, &taken);
   SocketStream_start(pair.stream);
-  int64_t start = monotonic_ms();
   pull_one(loop, SOCKET_CLOSED);
   assert_true(monotonic_ms() - start >= 250);
   close(pair.peer);
