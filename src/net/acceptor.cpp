@@ -46,6 +46,7 @@ void Acceptor::close() noexcept {
   unwatch();
   loop().timers().disarm(*this);
   fd_.reset();
+  stalled_ = 0; // connections that outlive it have nothing to wake up
 }
 
 void Acceptor::update_interest() noexcept {

@@ -92,6 +92,7 @@ public:
   // A chunk whose bytes the program may read until its next wait; at most one for each event that
   // the present wait collects.
   void lend(ChunkRef chunk) noexcept { lent_.push_back(std::move(chunk)); }
+  bool may_lend() const noexcept { return lent_.size() < lent_.capacity(); }
 
 private:
   class Running;

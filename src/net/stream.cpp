@@ -206,8 +206,8 @@ void Stream::describe(SocketCompletion_T &event) noexcept {
   case SOCKET_DATA:
     event.data = const_cast<char *>(data_.data());
     event.length = static_cast<int64_t>(data_.size());
-    // Otherwise (pulled when it arrived, pushed now) it stays in chunk_ until more is received.
-    if (!pushes()) loop().lend(std::move(chunk_));
+    // Pushed though it was received to be pulled: it stays in chunk_ until more is received.
+    if (!pushes() && loop().may_lend()) loop().lend(std::move(chunk_));
     update_reading();
     break;
   case SOCKET_CLOSED: event.status = close_code_; break;

@@ -216,7 +216,9 @@ void TcpTransport::keep_received(bool on) noexcept {
 // A peer that answers, closes and only then gets more of our output resets the connection: its
 // answer lies in our kernel all the same.
 void TcpTransport::sending_failed(int code) noexcept {
-  if (state_ != State::open || !keep_received_ || saw_eof_) return abort(code);
+  const bool peer_gone = code == SOCKET_EPIPE || code == SOCKET_ECONNRESET ||
+                         code == SOCKET_ETIMEDOUT; // so the end of what it sent is in the kernel
+  if (state_ != State::open || !keep_received_ || saw_eof_ || !peer_gone) return abort(code);
   state_ = State::broken;
   close_code_ = code;
   owes_drain_ = tell_drain_ = false;
