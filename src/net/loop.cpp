@@ -150,7 +150,6 @@ Result<int> Loop::run_once(int timeout_ms) {
   const Running running(*this);
   if (!running.status().ok()) return running.status().error();
   if (timeout_ms < -1) return Error{SOCKET_EINVAL};
-  handled_ = 0;
   const Status status = turns_until(timeout_ms, 0, [this] { return handled_ > 0; });
   if (!status.ok()) return status.error();
   return handled_;
@@ -191,12 +190,12 @@ template <class Done> Status Loop::turns_until(int timeout_ms, int max_events, D
 void Loop::begin_turn() {
   turn_number_++;
   update_now();
-  const int before = handled_;
+  handled_ = 0;
   if (has_posts_.load(std::memory_order_relaxed)) run_posts();
   fire_timers();
   deliver();
   flush_changes();
-  if (handled_ != before) update_now(); // what the program did took time
+  if (handled_ > 0) update_now(); // what the program did took time
 }
 
 Status Loop::finish_turn(int timeout_ms, int max_events) {

@@ -126,7 +126,7 @@ private:
   int64_t now_ns_ = 0;
   int64_t looked_ns_ = 0;
   uint64_t turn_number_ = 0;
-  int handled_ = 0;
+  int handled_ = 0; // events of this turn
   bool closed_ = false;
   std::atomic<bool> stop_{false};
 
