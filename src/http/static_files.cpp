@@ -217,6 +217,9 @@ Result<FileRef> StaticFiles::find(const Exchange &exchange, Path &path) {
 Result<FileRef> StaticFiles::look_up(Path &path, Coding coding, std::string_view type,
                                      bool varies) {
   const Moment present = moment();
+  if (held_.content && held_.checked == present && held_.coding == coding &&
+      held_.path == path.view())
+    return held_.content;
   const size_t length = path.length();
   FileCache::Entry *entry = cache_.find(path.view());
   if (entry) {
@@ -242,11 +245,22 @@ Result<FileRef> StaticFiles::look_up(Path &path, Coding coding, std::string_view
   auto loaded = FileContent::load(folder_, path.c_str(), coding, type, varies, now());
   path.cut(length);
   if (loaded.ok()) {
-    if ((*loaded)->in_memory()) cache_.put(path.view(), coding, *loaded, present);
+    if ((*loaded)->in_memory())
+      cache_.put(path.view(), coding, *loaded, present);
+    else
+      hold(path, coding, *loaded);
   } else if (coding == Coding::gzip && (entry = cache_.find(path.view()))) {
     entry->fact(coding).checked = present;
   }
   return loaded;
+}
+
+void StaticFiles::hold(const Path &path, Coding coding, FileRef content) {
+  held_.path = path.view();
+  held_.coding = coding;
+  held_.content = std::move(content);
+  held_.checked = moment();
+  loop_.defer(*this);
 }
 
 bool StaticFiles::exists(const Path &path) noexcept {

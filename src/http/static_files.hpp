@@ -11,7 +11,7 @@
 
 namespace socketpoll::http {
 
-class StaticFiles {
+class StaticFiles : private Deferred {
 public:
   // `flags`: of SocketHTTPServer_static. SOCKET_EINVAL for unknown ones; SOCKET_ENOENT and the like
   // for the folder. Throws std::bad_alloc.
@@ -45,6 +45,12 @@ private:
   // Whether there is a file at `path`, for which its sibling may stand in.
   bool exists(const Path &path) noexcept;
 
+  // Keeps a file that is too large for the cache open until the loop's next delivery, so that the
+  // requests of one turn share a descriptor and none is held by a server that rests.
+  void hold(const Path &path, Coding coding, FileRef content);
+  void run_deferred() override { held_ = {}; }
+  void on_no_memory() noexcept override {}
+
   Moment moment() const noexcept { return {loop_.turn_number(), loop_.now_ns()}; }
   int64_t now() noexcept { return loop_.clock().wall_seconds(); }
 
@@ -52,6 +58,12 @@ private:
   const os::Folder folder_;
   const bool lists_;
   FileCache cache_;
+  struct {
+    std::string path;
+    Coding coding = Coding::identity;
+    FileRef content;
+    Moment checked;
+  } held_;
 };
 
 } // namespace socketpoll::http
