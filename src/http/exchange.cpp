@@ -16,6 +16,7 @@ constexpr size_t kCorkedBody = 16384;
 constexpr size_t kHeadRoom = 512;
 constexpr int kBodyEvents[] = {SOCKET_HTTP_BODY, SOCKET_HTTP_BODY_END, SOCKET_HTTP_DRAINED,
                                SOCKET_HTTP_REQUEST};
+constexpr size_t kMaxType = 4096;
 // Memory that an idle exchange may keep for its next request.
 constexpr size_t kKeptBytes = 4096;
 
@@ -38,30 +39,47 @@ Result<Exchange *> Exchange::create(Server &server) {
 
 // ---- Its life
 
+// Limits hold from the next request on: the parser could not bear one that shrinks below it.
 void Exchange::begin(H1Session &session) noexcept {
   session_ = &session;
   started_ns_ = loop().now_ns();
+  limits_ = server_.limits().parser();
+  body_.most = server_.limits().max_body;
 }
 
 Status Exchange::recycle() {
-  const Status renewed = renew_handle();
+  const Status renewed = sealed_ ? Status() : renew_handle();
+  List<Deferred, DeferredTag>::remove(*this);
   set_target(nullptr, nullptr);
   session_ = nullptr;
   base_ = nullptr;
   head_.reset();
+  match_.outcome = RouteOutcome::not_found;
+  match_.parameter_count = 0;
   body_ = {};
   shrink(kept_);
   shrink(lines_);
-  shrink(answer_);
+  shrink(copies_);
   chunk_ = {};
+  pulled_bytes_ = {};
   route_user_ = nullptr;
   length_left_ = -1;
   bytes_sent_ = 0;
   status_ = close_code_ = 0;
   step_ = 0;
   phase_ = Phase::open;
-  chunked_ = bodyless_ = pulled_ = running_ = next_asked_ = at_route_ = false;
+  chunked_ = bodyless_ = pulled_ = running_ = next_asked_ = at_route_ = sealed_ = false;
   return renewed;
+}
+
+void Exchange::seal() noexcept {
+  List<Deferred, DeferredTag>::remove(*this);
+  try {
+    sealed_ = renew_handle().ok();
+  } catch (const std::bad_alloc &) {
+    // Its old handle stays, and every call with it is told that the response has ended.
+  }
+  set_target(nullptr, nullptr);
 }
 
 void Exchange::keep_head() {
@@ -70,16 +88,34 @@ void Exchange::keep_head() {
   base_ = kept_.data();
 }
 
+void Exchange::lose_head() noexcept {
+  kept_.clear();
+  base_ = kept_.data();
+  head_.reset();
+  match_.outcome = RouteOutcome::not_found;
+  match_.parameter_count = 0;
+}
+
 void Exchange::run() {
-  if (disposed() || !session_) return;
-  const HandleWord self = handle();
+  if (disposed() || !session_ || answered()) return;
   const H1Session::Corked corked(*session_);
+  try {
+    run_handlers();
+  } catch (const std::bad_alloc &) {
+    running_ = false;
+    if (!disposed() && base_ != kept_.data()) lose_head();
+    throw;
+  }
+}
+
+void Exchange::run_handlers() {
+  const HandleWord self = handle();
   running_ = true;
   do {
     next_asked_ = false;
     server_.run_step(*this);
-    if (handle() != self || !session_) return; // the server was freed, or the connection is gone
-  } while (next_asked_);
+    if (handle() != self) return; // the server was freed
+  } while (next_asked_ && !answered());
   running_ = false;
   if (ended())
     session_->settle();
@@ -101,8 +137,10 @@ void Exchange::fail(int code) noexcept {
 }
 
 void Exchange::abort(int code) noexcept {
-  if (session_) session_->transport().abort(code);
+  if (session_) session_->abort(code);
 }
+
+bool Exchange::connected() const noexcept { return session_ && session_->open(); }
 
 void Exchange::on_dispose() noexcept {
   if (session_) session_->forget_exchange();
@@ -118,6 +156,8 @@ void Exchange::describe(SocketCompletion_T &event) noexcept {
     event.data = const_cast<char *>(pulled_bytes_.data());
     event.length = static_cast<int64_t>(pulled_bytes_.size());
     if (loop().may_lend()) loop().lend(std::move(chunk_));
+    pulled_bytes_ = {};
+    hold_or_take_body();
     if (session_) session_->resume_soon();
     break;
   case SOCKET_HTTP_CLOSED:
@@ -151,19 +191,30 @@ int64_t Exchange::body_length() const noexcept {
 }
 
 Status Exchange::read_body() {
-  if (!session_) return Error{SOCKET_ECLOSED};
+  if (body_.end_told || ended()) return Error{SOCKET_ESTATE};
+  if (!connected()) return Error{SOCKET_ECLOSED};
   if (body_.wanted) return {};
-  if (body_.end_told) return Error{SOCKET_ESTATE};
   body_.wanted = true;
-  body_.since_ns = loop().now_ns();
-  body_.counted = body_.received;
+  hold_or_take_body();
+  if (!pulled_bytes_.empty()) raise(SOCKET_HTTP_BODY);
   session_->continue_body();
   return {};
 }
 
 void Exchange::pause_body() noexcept {
+  if (ended()) return;
   body_.wanted = false;
+  withdraw(SOCKET_HTTP_BODY);
+  hold_or_take_body();
   if (session_) session_->body_paused();
+}
+
+// The time for which the program holds the body up is not the client's.
+void Exchange::hold_or_take_body() noexcept {
+  const bool held = !body_.wanted || !pulled_bytes_.empty();
+  if (held == (body_.held_ns != 0)) return;
+  if (!held) body_.since_ns += loop().now_ns() - body_.held_ns;
+  body_.held_ns = held ? loop().now_ns() : 0;
 }
 
 void Exchange::deliver_body(std::string_view bytes) {
@@ -178,6 +229,7 @@ void Exchange::deliver_body(std::string_view bytes) {
   std::copy(bytes.begin(), bytes.end(), room.begin());
   chunk_ = loop().use_received(bytes.size());
   pulled_bytes_ = room.first(bytes.size());
+  hold_or_take_body();
   raise(SOCKET_HTTP_BODY);
 }
 
@@ -227,10 +279,9 @@ Status Exchange::set_header(std::string_view name, std::string_view value) {
 
 Status Exchange::check_head(int status, std::string_view type, int64_t length) const noexcept {
   if (phase_ != Phase::open) return Error{SOCKET_ESTATE};
-  if (!session_) return Error{SOCKET_ECLOSED};
   if (status < 200 || status > 999 || length < -1) return Error{SOCKET_EINVAL};
-  if (!valid_field_value(type)) return Error{SOCKET_EINVAL};
-  if (type.size() > kKeptBytes) return Error{SOCKET_ELIMIT};
+  if (!valid_field_value(type) || type.size() > kMaxType) return Error{SOCKET_EINVAL};
+  if (!connected()) return Error{SOCKET_ECLOSED};
   return {};
 }
 
@@ -261,6 +312,11 @@ void Exchange::compose_head(int status, std::string_view type, int64_t length) n
   phase_ = Phase::started;
 }
 
+void Exchange::compose_last_head(int status, std::string_view type, int64_t length) noexcept {
+  session_->last_head();
+  compose_head(status, type, length);
+}
+
 Status Exchange::send_body(std::span<const char> bytes) {
   if (bytes.size() > kCorkedBody) return session_->send(bytes);
   std::copy(bytes.begin(), bytes.end(), session_->cork_room(bytes.size()));
@@ -272,7 +328,7 @@ Status Exchange::send_body(std::span<const char> bytes) {
 // session settles when it has returned.
 Status Exchange::finish(Status status) {
   phase_ = Phase::ended;
-  if (!running_) session_->settle();
+  if (!running_) session_->response_ended();
   return status;
 }
 
@@ -280,7 +336,7 @@ Status Exchange::respond(int status, std::string_view type, std::span<const char
   const int64_t length = status == 304 ? -1 : static_cast<int64_t>(body.size());
   if (const Status checked = check_head(status, type, length); !checked.ok()) return checked;
   const H1Session::Corked corked(*session_);
-  compose_head(status, type, length);
+  compose_last_head(status, type, length);
   if (bodyless_) return finish({});
   bytes_sent_ += length;
   return finish(send_body(body));
@@ -290,7 +346,7 @@ Status Exchange::respond_borrowed(int status, std::string_view type, Borrowed bo
   const auto length = static_cast<int64_t>(body.bytes.size());
   if (const Status checked = check_head(status, type, length); !checked.ok()) return checked;
   const H1Session::Corked corked(*session_);
-  compose_head(status, type, length);
+  compose_last_head(status, type, length);
   if (bodyless_) return finish({});
   bytes_sent_ += length;
   return finish(session_->send_borrowed(std::move(body)));
@@ -299,7 +355,7 @@ Status Exchange::respond_borrowed(int status, std::string_view type, Borrowed bo
 Status Exchange::respond_file(int status, std::string_view type, FileRange range) {
   if (const Status checked = check_head(status, type, range.length); !checked.ok()) return checked;
   const H1Session::Corked corked(*session_);
-  compose_head(status, type, range.length);
+  compose_last_head(status, type, range.length);
   if (bodyless_) return finish({});
   bytes_sent_ += range.length;
   return finish(session_->send_file(std::move(range)));
@@ -308,7 +364,7 @@ Status Exchange::respond_file(int status, std::string_view type, FileRange range
 Status Exchange::respond_head(int status, std::string_view type, int64_t length) {
   if (const Status checked = check_head(status, type, length); !checked.ok()) return checked;
   const H1Session::Corked corked(*session_);
-  compose_head(status, type, length);
+  compose_last_head(status, type, length);
   bodyless_ = true;
   return finish({});
 }
@@ -334,7 +390,7 @@ Status Exchange::start(int status, std::string_view type, int64_t length) {
 
 Status Exchange::write(std::span<const char> bytes) {
   if (phase_ != Phase::started) return Error{SOCKET_ESTATE};
-  if (!session_) return Error{SOCKET_ECLOSED};
+  if (!connected()) return Error{SOCKET_ECLOSED};
   const auto size = static_cast<int64_t>(bytes.size());
   if (length_left_ >= 0 && size > length_left_) return Error{SOCKET_EINVAL};
   if (length_left_ >= 0) length_left_ -= size;
@@ -349,7 +405,7 @@ Status Exchange::write(std::span<const char> bytes) {
 
 Status Exchange::write_file(FileRange range) {
   if (phase_ != Phase::started) return Error{SOCKET_ESTATE};
-  if (!session_) return Error{SOCKET_ECLOSED};
+  if (!connected()) return Error{SOCKET_ECLOSED};
   if (chunked_ || (length_left_ >= 0 && range.length > length_left_)) return Error{SOCKET_EINVAL};
   if (length_left_ >= 0) length_left_ -= range.length;
   if (bodyless_) return {};
@@ -360,13 +416,12 @@ Status Exchange::write_file(FileRange range) {
 
 Status Exchange::end() {
   if (phase_ != Phase::started) return Error{SOCKET_ESTATE};
-  if (!session_) return Error{SOCKET_ECLOSED};
+  if (!connected()) return Error{SOCKET_ECLOSED};
   const H1Session::Corked corked(*session_);
   if (length_left_ > 0 && !bodyless_) {
     // The client counts on more bytes than it got: only a broken connection tells it so.
-    phase_ = Phase::ended;
-    session_->transport().abort(SOCKET_EINVAL);
-    return Error{SOCKET_EINVAL};
+    session_->abort(SOCKET_EINVAL);
+    return finish(Error{SOCKET_EINVAL});
   }
   return finish(chunked_ ? send_body(kLastChunk) : Status());
 }

@@ -99,8 +99,10 @@ private:
     ChunkedDecoder chunked;
     int64_t left = 0; // of a body of known length
     int64_t received = 0;
-    int64_t since_ns = 0; // when reading it began or went on
-    int64_t counted = 0;  // received when reading it went on
+    int64_t most = 0;     // that the limit allows
+    int64_t since_ns = 0; // when it began, put off by the time that the program did not take it
+    int64_t held_ns = 0;  // since when the program takes none; 0: it does
+    int64_t counted = 0;  // received when since_ns was set
     bool wanted = false;
     bool continued = false; // 100 was sent
     bool end_told = false;
@@ -118,29 +120,41 @@ private:
   void begin(H1Session &session) noexcept;
   // Runs the handlers that are due, then settles what has been answered.
   void run();
+  void run_handlers();
   // Keeps the head's bytes beyond the present read.
   void keep_head();
+  // The head's bytes are gone and could not be kept.
+  void lose_head() noexcept;
+  // The program's part is over: its handle is stale, and it is told nothing more.
+  void seal() noexcept;
   void deliver_body(std::string_view bytes);
+  bool takes_body() const noexcept { return body_.held_ns == 0; }
+  void hold_or_take_body() noexcept;
+  bool connected() const noexcept;
   // The connection or the request has ended before the response, for `code`.
   void fail(int code) noexcept;
 
   Status check_head(int status, std::string_view type, int64_t length) const noexcept;
   void compose_head(int status, std::string_view type, int64_t length) noexcept;
+  // The same for a response that ends now.
+  void compose_last_head(int status, std::string_view type, int64_t length) noexcept;
   Status send_body(std::span<const char> bytes);
   Status finish(Status status);
   const char *terminate(std::string_view text) noexcept;
+  char *path_copy(size_t which);
 
   Server &server_;
   H1Session *session_ = nullptr;
   const char *base_ = nullptr; // the head's bytes: the session's, or kept_
   RequestHead head_;
   RouteMatch match_{};
+  H1Limits limits_;
   Body body_;
   std::string kept_;
   std::string lines_;  // of the response's head
-  std::string answer_; // what the last question for decoded text was answered with
-  ChunkRef chunk_;     // where the bytes of a pending SOCKET_HTTP_BODY lie
-  std::span<const char> pulled_bytes_;
+  std::string copies_; // of the path: as it is, and with its parameters decoded where they stand
+  ChunkRef chunk_;     // where pulled_bytes_ lie
+  std::span<const char> pulled_bytes_; // of a SOCKET_HTTP_BODY that was not pulled yet
   void *route_user_ = nullptr;
   int64_t started_ns_ = 0;
   int64_t length_left_ = -1; // of a response of known length
@@ -155,6 +169,7 @@ private:
   bool running_ = false;  // a handler has not returned yet
   bool next_asked_ = false;
   bool at_route_ = false;
+  bool sealed_ = false;
 };
 
 } // namespace socketpoll::http

@@ -6,6 +6,8 @@
 #include "http/percent.hpp"
 #include "http/server.hpp"
 
+#include <algorithm>
+
 namespace socketpoll::http {
 
 // `text` lies in the head and is followed by at least one byte of it.
@@ -22,8 +24,19 @@ const char *Exchange::text(Text which) {
   case Text::query: return head_.has_query ? terminate(view.query()) : nullptr;
   default:
     // The byte after it may be the '?' that the target still needs.
-    return answer_.assign(view.path()).c_str();
+    return path_copy(0);
   }
+}
+
+// Both copies are made at once, so that what was handed out stays where it is. A parameter ends at
+// a slash or at the end and does not grow when it is decoded, so that each has room for its NUL.
+char *Exchange::path_copy(size_t which) {
+  const std::string_view path = request().path();
+  if (copies_.empty()) {
+    copies_.reserve(2 * (path.size() + 1));
+    for (int i = 0; i < 2; i++) copies_.append(path).push_back('\0');
+  }
+  return copies_.data() + which * (path.size() + 1);
 }
 
 const char *Exchange::header_text(std::string_view name) noexcept {
@@ -42,11 +55,11 @@ const char *Exchange::header_value_text(size_t index) noexcept {
 const char *Exchange::parameter_text(std::string_view name) {
   const int index = server_.router().parameter_index(match_, name);
   if (index < 0) return nullptr;
-  answer_ = parameter(static_cast<size_t>(index));
+  const TextRange range = match_.parameters[static_cast<size_t>(index)];
+  char *text = path_copy(1) + range.offset;
   // The router has refused what does not decode.
-  const ptrdiff_t length = percent_decode(answer_, answer_.data());
-  answer_.resize(length < 0 ? 0 : static_cast<size_t>(length));
-  return answer_.c_str();
+  text[std::max<ptrdiff_t>(0, percent_decode(parameter(static_cast<size_t>(index)), text))] = '\0';
+  return text;
 }
 
 Result<int> Exchange::format_peer(std::span<char> out) const noexcept {

@@ -17,7 +17,7 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 H1Session::H1Session(Server &server, std::unique_ptr<Transport> transport, const Address &peer,
                      uint16_t endpoint)
     : server_(server), transport_(std::move(transport)), since_ns_(server.loop().now_ns()),
-      peer_(peer), endpoint_(endpoint) {
+      high_mark_(server.limits().high_mark), peer_(peer), endpoint_(endpoint) {
   server.loop().timers().join(*this);
   transport_->set_sink(this);
   transport_->set_low_mark(server.limits().low_mark);
@@ -34,74 +34,87 @@ Loop &H1Session::loop() const noexcept { return server_.loop(); }
 std::span<char> H1Session::receive_buffer() { return loop().scratch(); }
 
 void H1Session::on_data(std::span<char> bytes) {
-  if (state_ >= State::lingering) return;
+  if (!open()) return;
   const Corked corked(*this);
+  settle_ended();
   if (backlog_) {
     backlog_->append(bytes.data(), bytes.size());
     return process();
   }
-  const size_t used = feed(bytes);
-  if (used < bytes.size() && state_ < State::lingering)
-    backlog_ = std::make_unique<std::string>(bytes.data() + used, bytes.size() - used);
+  feed(bytes);
+  if (!input_.empty() && open())
+    backlog_ = std::make_unique<std::string>(input_.data(), input_.size());
+  input_ = {};
   update_reading();
   schedule();
 }
 
 // Goes on with the backlog, after something that held it up is gone.
 void H1Session::process() {
-  if (state_ >= State::lingering) return;
+  if (!open()) return;
   const Corked corked(*this);
+  settle_ended();
   if (std::unique_ptr<std::string> backlog = std::move(backlog_)) {
-    const size_t used = feed({backlog->data(), backlog->size()});
-    if (used < backlog->size() && state_ < State::lingering) {
-      backlog->erase(0, used);
+    feed({backlog->data(), backlog->size()});
+    if (!input_.empty() && open()) {
+      backlog->erase(0, backlog->size() - input_.size());
       backlog_ = std::move(backlog);
     }
+    input_ = {};
   }
+  if (eof_ && !backlog_ && state_ == State::body) return abort(SOCKET_ECONNABORTED);
   if (eof_ && state_ == State::head && !held_by_output()) close_gracefully();
   update_reading();
   schedule();
 }
 
-// Takes what it can of `bytes`; how many. Each step takes something, or stops.
-size_t H1Session::feed(std::span<char> bytes) {
-  size_t used = 0;
-  feeding_ = true;
-  for (bool more = true; more && used < bytes.size();) {
+// Takes what it can of `bytes`; what it could not is left in input_. Each step takes something, or
+// stops.
+void H1Session::feed(std::span<char> bytes) {
+  struct Feeding {
+    bool &flag;
+    explicit Feeding(bool &on) noexcept : flag(on) { flag = true; }
+    ~Feeding() { flag = false; }
+  };
+  const Feeding feeding(feeding_);
+  input_ = bytes;
+  for (bool more = true; more && !input_.empty();) {
     switch (state_) {
-    case State::head: more = !held_by_output() && feed_head(bytes, used); break;
-    case State::body: more = feed_body(bytes, used); break;
-    case State::waiting: more = false; break;
-    default: used = bytes.size();
+    case State::head: more = !held_by_output() && feed_head(); break;
+    case State::body: more = feed_body(); break;
+    default: more = false;
     }
   }
-  feeding_ = false;
-  return used;
 }
 
-bool H1Session::feed_head(std::span<char> bytes, size_t &used) {
+void H1Session::take_exchange() {
+  auto taken = server_.take_exchange();
+  if (!taken.ok()) return abort(taken.code());
+  exchange_ = *taken;
+  exchange_->begin(*this);
+  since_ns_ = loop().now_ns();
+  // Marks apply from a request on whose connection has nothing queued: only then is it known that
+  // on_drain will be called for whatever is above the mark.
+  if (transport_->queued() > 0) return;
+  high_mark_ = server_.limits().high_mark;
+  transport_->set_low_mark(server_.limits().low_mark);
+}
+
+bool H1Session::feed_head() {
   if (!exchange_) {
-    if (server_.stopping()) {
+    if (server_.stopping())
       close_gracefully();
-      return false;
-    }
-    auto taken = server_.take_exchange();
-    if (!taken.ok()) {
-      transport_->abort(taken.code());
-      return false;
-    }
-    exchange_ = *taken;
-    exchange_->begin(*this);
-    since_ns_ = loop().now_ns();
+    else
+      take_exchange();
+    if (!exchange_) return false;
   }
-  const std::span<char> rest = bytes.subspan(used);
-  switch (
-      parse_request_head(exchange_->head_, rest.data(), rest.size(), server_.limits().parser())) {
+  RequestHead &head = exchange_->head_;
+  switch (parse_request_head(head, input_.data(), input_.size(), exchange_->limits_)) {
   case ParseOutcome::more: return false;
-  case ParseOutcome::error: refuse(exchange_->head_.error_status, SOCKET_EPROTOCOL); return false;
+  case ParseOutcome::error: refuse(head.error_status, SOCKET_EPROTOCOL); return false;
   case ParseOutcome::complete:
-    exchange_->base_ = rest.data();
-    used += exchange_->head_.head_length;
+    exchange_->base_ = input_.data();
+    input_ = input_.subspan(head.head_length);
     start_request();
   }
   return true;
@@ -115,59 +128,64 @@ void H1Session::start_request() {
   if (head.framing != BodyFraming::none && head.content_length != 0) {
     state_ = State::body;
     exchange_->body_.left = head.content_length;
-    exchange_->body_.since_ns = loop().now_ns();
+    exchange_->body_.since_ns = exchange_->body_.held_ns = loop().now_ns();
   }
-  if (head.content_length > server_.limits().max_body) return refuse(413, SOCKET_ELIMIT);
+  if (head.content_length > exchange_->body_.most) return refuse(413, SOCKET_ELIMIT);
   server_.router().find(exchange_->request().method(), exchange_->request().path(),
                         exchange_->match_);
   exchange_->run();
 }
 
-bool H1Session::feed_body(std::span<char> bytes, size_t &used) {
-  const bool held = !exchange_->body_.wanted || exchange_->pending(SOCKET_HTTP_BODY);
-  if (!discarding_ && held) return false;
-  const std::span<char> rest = bytes.subspan(used);
-  if (exchange_->head_.framing == BodyFraming::length) {
-    int64_t &left = exchange_->body_.left;
-    const auto size = static_cast<size_t>(std::min(left, static_cast<int64_t>(rest.size())));
-    // A pulled piece has to fit a chunk.
-    const size_t piece = std::min(size, Chunk::kBytes);
-    left -= static_cast<int64_t>(piece);
-    used += piece;
-    const bool last = left == 0;
-    if (!take_body({rest.data(), piece})) return false;
-    if (last) end_body();
-    return true;
-  }
+bool H1Session::feed_body() {
+  if (!discarding_ && !exchange_->takes_body()) return false;
+  return exchange_->head_.framing == BodyFraming::length ? feed_length() : feed_chunked();
+}
+
+bool H1Session::feed_length() {
+  int64_t &left = exchange_->body_.left;
+  const auto size = static_cast<size_t>(std::min(left, static_cast<int64_t>(input_.size())));
+  // A pulled piece has to fit a chunk.
+  const std::string_view piece(input_.data(), std::min(size, Chunk::kBytes));
+  left -= static_cast<int64_t>(piece.size());
+  const bool last = left == 0;
+  input_ = input_.subspan(piece.size());
+  if (!take_body(piece)) return false;
+  if (last) end_body();
+  return true;
+}
+
+bool H1Session::feed_chunked() {
   const ChunkedStep step =
-      exchange_->body_.chunked.feed(rest.data(), std::min(rest.size(), Chunk::kBytes));
-  used += step.consumed;
+      exchange_->body_.chunked.feed(input_.data(), std::min(input_.size(), Chunk::kBytes));
+  input_ = input_.subspan(step.consumed);
   switch (step.outcome) {
   case ChunkedOutcome::more: return true;
   case ChunkedOutcome::data: return take_body(step.data);
   case ChunkedOutcome::done: end_body(); return true;
-  default: refuse(step.status, SOCKET_EPROTOCOL); return false;
+  default:
+    if (discarding_)
+      give_up_discarding();
+    else
+      refuse(step.status, SOCKET_EPROTOCOL);
+    return false;
   }
 }
 
 // False when the connection or the request has ended meanwhile.
 bool H1Session::take_body(std::string_view bytes) {
-  Exchange &exchange = *exchange_;
-  exchange.body_.received += static_cast<int64_t>(bytes.size());
-  if (exchange.body_.received > server_.limits().max_body) {
+  Exchange::Body &body = exchange_->body_;
+  body.received += static_cast<int64_t>(bytes.size());
+  if (discarding_) {
+    if (body.received - body.counted <= kMaxDiscarded) return true;
+    give_up_discarding();
+    return false;
+  }
+  if (body.received > body.most) {
     refuse(413, SOCKET_ELIMIT);
     return false;
   }
-  if (discarding_) {
-    if (exchange.body_.received - exchange.body_.counted <= kMaxDiscarded) return true;
-    keep_alive_ = false;
-    unread_ = true;
-    release_exchange(0);
-    close_gracefully();
-    return false;
-  }
-  exchange.deliver_body(bytes);
-  return state_ == State::body && exchange_ == &exchange;
+  exchange_->deliver_body(bytes);
+  return state_ == State::body;
 }
 
 void H1Session::end_body() {
@@ -176,7 +194,6 @@ void H1Session::end_body() {
   if (discarding_) return settle();
   exchange_->body_.end_told = true;
   exchange_->raise(SOCKET_HTTP_BODY_END);
-  if (exchange_->ended() && !exchange_->running_) settle();
 }
 
 void H1Session::continue_body() {
@@ -186,39 +203,65 @@ void H1Session::continue_body() {
     return exchange_->raise(SOCKET_HTTP_BODY_END);
   }
   if (exchange_->head_.expect_continue && !body.continued && body.received == 0 &&
-      !exchange_->answered() && !backlog_) {
+      !exchange_->answered() && !backlog_ && input_.empty()) {
     const Corked corked(*this);
     std::copy(kContinue.begin(), kContinue.end(), cork_room(kContinue.size()));
     cork_commit(kContinue.size());
+    body.continued = true;
   }
-  body.continued = true;
   resume_soon();
 }
 
 // ---- How a request ends
 
 void H1Session::settle() {
+  if (!discarding_) log_exchange();
   if (state_ == State::body) {
     discarding_ = can_discard();
     if (discarding_) {
+      exchange_->seal();
       exchange_->body_.counted = exchange_->body_.received;
+      exchange_->body_.since_ns = loop().now_ns();
       return resume_soon();
     }
     keep_alive_ = false;
     unread_ = true;
   }
   release_exchange(0);
+  if (!open()) return;
   if (!keep_alive_ || server_.stopping()) return close_gracefully();
   state_ = State::head;
   since_ns_ = loop().now_ns();
   if (!feeding_) resume_soon();
 }
 
+void H1Session::response_ended() {
+  if (feeding_) return settle();
+  exchange_->seal();
+  resume_soon();
+}
+
+void H1Session::settle_ended() {
+  if (exchange_ && exchange_->ended() && !discarding_) settle();
+}
+
+void H1Session::last_head() noexcept {
+  if (state_ == State::body && !can_discard()) keep_alive_ = false;
+}
+
 bool H1Session::can_discard() const noexcept {
   if (eof_ || !keep_alive_) return false;
+  const Exchange::Body &body = exchange_->body_;
   // The client may be waiting for our word before it sends the body, and will not send it now.
-  if (exchange_->head_.expect_continue && !exchange_->body_.continued) return false;
-  return exchange_->head_.framing == BodyFraming::chunked || exchange_->body_.left <= kMaxDiscarded;
+  if (exchange_->head_.expect_continue && !body.continued && body.received == 0) return false;
+  return exchange_->head_.framing == BodyFraming::chunked || body.left <= kMaxDiscarded;
+}
+
+// The response is on its way, but what follows it in the stream cannot be had.
+void H1Session::give_up_discarding() noexcept {
+  unread_ = true;
+  release_exchange(0);
+  close_gracefully();
 }
 
 // Answers a request that cannot be served, and ends the connection, because where the next request
@@ -226,22 +269,26 @@ bool H1Session::can_discard() const noexcept {
 void H1Session::refuse(int status, int code) {
   keep_alive_ = false;
   unread_ = true;
-  if (exchange_->answered()) return transport_->abort(code);
+  if (exchange_->answered()) return abort(code);
   exchange_->running_ = true; // respond_error() must not settle
   exchange_->lines_.clear();
   (void)exchange_->respond_error(status);
-  if (state_ == State::closed || !exchange_) return;
   exchange_->running_ = false;
+  log_exchange();
   release_exchange(code);
   close_gracefully();
 }
 
+// The program's log may do anything but answer: free the server, for one.
+void H1Session::log_exchange() noexcept {
+  // A head that could not be parsed is no request that a log could tell of.
+  if (exchange_ && exchange_->base_) server_.log(*exchange_);
+}
+
 void H1Session::release_exchange(int code) noexcept {
   Exchange *exchange = std::exchange(exchange_, nullptr);
-  if (!exchange) return;
   discarding_ = false;
-  // A head that could not be parsed is no request that a log could tell of.
-  if (exchange->base_) server_.log(*exchange);
+  if (!exchange) return;
   if (code)
     exchange->fail(code);
   else
@@ -249,11 +296,11 @@ void H1Session::release_exchange(int code) noexcept {
 }
 
 void H1Session::close_gracefully() noexcept {
-  if (state_ >= State::lingering) return;
+  if (!open()) return;
   (void)flush_cork();
-  backlog_.reset();
+  if (!open()) return;
   // Closing with unread bytes would reset the connection, and the response might be lost with it.
-  if (!eof_ && unread_) {
+  if (!eof_ && (unread_ || backlog_ || !input_.empty())) {
     state_ = State::lingering;
     since_ns_ = loop().now_ns();
     (void)transport_->shutdown();
@@ -261,6 +308,7 @@ void H1Session::close_gracefully() noexcept {
     state_ = State::closing;
     transport_->close();
   }
+  backlog_.reset();
   update_reading();
   schedule();
 }
@@ -268,6 +316,12 @@ void H1Session::close_gracefully() noexcept {
 void H1Session::finish_soon() noexcept {
   keep_alive_ = false;
   if (idle()) close_gracefully();
+}
+
+void H1Session::abort(int code) noexcept {
+  if (state_ == State::closed) return;
+  state_ = State::closing;
+  transport_->abort(code);
 }
 
 void H1Session::abandon() noexcept {
@@ -290,78 +344,83 @@ void H1Session::on_drain() {
 
 void H1Session::on_eof() {
   eof_ = true;
-  switch (state_) {
-  case State::lingering: return transport_->close();
-  case State::body:
-    // The rest of the body will not come.
-    return transport_->abort(SOCKET_ECONNABORTED);
-  default:
-    // A client may shut its side and still wait for the answer to what it asked.
-    return process();
-  }
+  if (state_ == State::lingering) return transport_->close();
+  if (!open()) return;
+  settle_ended();
+  if (discarding_) return give_up_discarding();
+  // In the middle of a body nothing can be made of it; otherwise a client may shut its side and
+  // still wait for the answer to what it asked.
+  process();
 }
 
 void H1Session::on_close(int code) {
   state_ = State::closed;
   List<Deferred, DeferredTag>::remove(*this);
   loop().timers().disarm(*this);
-  release_exchange(code ? code : int{SOCKET_ECLOSED});
-  server_.session_gone(*this);
+  if (exchange_ && !discarding_) {
+    const bool ended =
+        std::exchange(exchange_->phase_, Exchange::Phase::ended) == Exchange::Phase::ended;
+    log_exchange();
+    if (!ended) release_exchange(code ? code : int{SOCKET_ECLOSED});
+  }
+  release_exchange(0);
+  if (!server_.disposed()) server_.session_gone(*this);
 }
 
 void H1Session::run_deferred() { process(); }
 
 // ---- Deadlines: one timer, looked at anew when it fires
 
-int64_t H1Session::deadline_ns() const noexcept {
+namespace {
+int64_t after(int64_t from_ns, int64_t timeout_ms) noexcept {
+  return timeout_ms < 0 ? INT64_MAX : from_ns + timeout_ms * kNsPerMs;
+}
+} // namespace
+
+int64_t H1Session::write_deadline_ns() const noexcept {
+  if (transport_->queued() == 0) return INT64_MAX;
+  return after(transport_->output_progress_ns(), server_.limits().write_timeout_ms);
+}
+
+int64_t H1Session::state_deadline_ns() const noexcept {
   const Limits &limits = server_.limits();
-  const auto after = [](int64_t from_ns, int64_t timeout_ms) {
-    return timeout_ms < 0 ? INT64_MAX : from_ns + timeout_ms * kNsPerMs;
-  };
-  int64_t deadline = INT64_MAX;
-  if (state_ == State::head && !backlog_ && !exchange_)
-    deadline = after(since_ns_, limits.idle_timeout_ms);
-  else if (state_ == State::head && exchange_)
-    deadline = after(since_ns_, limits.head_timeout_ms);
-  else if (state_ == State::body && (discarding_ || exchange_->body_.wanted) &&
-           !exchange_->pending(SOCKET_HTTP_BODY) && limits.body_timeout_ms >= 0)
-    deadline =
-        after(exchange_->body_.since_ns,
-              limits.body_timeout_ms + (exchange_->body_.received - exchange_->body_.counted) *
-                                           1000 / SOCKET_HTTP_BODY_RATE);
-  else if (state_ == State::lingering)
-    deadline = after(since_ns_, kLingerMs);
-  if (transport_->queued() > 0)
-    deadline = std::min(deadline, after(transport_->output_progress_ns(), limits.write_timeout_ms));
-  return deadline;
+  if (exchange_ && state_ == State::head) return after(since_ns_, limits.head_timeout_ms);
+  if (exchange_ && state_ == State::body && (discarding_ || exchange_->takes_body())) {
+    const Exchange::Body &body = exchange_->body_;
+    if (limits.body_timeout_ms < 0) return INT64_MAX;
+    return after(body.since_ns, limits.body_timeout_ms +
+                                    (body.received - body.counted) * 1000 / SOCKET_HTTP_BODY_RATE);
+  }
+  // A client that is still taking what was sent is neither idle nor lingering.
+  if (transport_->queued() > 0 || (state_ != State::head && state_ != State::lingering))
+    return INT64_MAX;
+  return after(std::max(since_ns_, transport_->output_progress_ns()),
+               state_ == State::head ? limits.idle_timeout_ms : kLingerMs);
 }
 
 void H1Session::schedule() noexcept {
   if (state_ == State::closed) return;
-  const int64_t deadline = deadline_ns();
+  const int64_t deadline = std::min(write_deadline_ns(), state_deadline_ns());
   if (deadline != INT64_MAX && (!armed() || deadline < TimerNode::deadline()))
     loop().timers().arm(*this, deadline);
 }
 
 void H1Session::on_timer() {
-  if (deadline_ns() > loop().now_ns()) return schedule();
-  if (transport_->queued() > 0 || state_ >= State::lingering || !exchange_)
-    return transport_->abort(transport_->queued() > 0 ? int{SOCKET_ETIMEDOUT} : 0);
+  const int64_t now = loop().now_ns();
+  if (write_deadline_ns() <= now) return abort(SOCKET_ETIMEDOUT);
   const Corked corked(*this);
-  refuse(408, SOCKET_ETIMEDOUT);
-}
-
-bool H1Session::held_by_output() const noexcept {
-  return transport_->queued() >= server_.limits().high_mark;
+  if (open()) settle_ended();
+  if (state_deadline_ns() > now) return schedule();
+  if (discarding_) return give_up_discarding();
+  if (exchange_) return refuse(408, SOCKET_ETIMEDOUT);
+  abort(0);
 }
 
 void H1Session::update_reading() noexcept {
   bool read = false;
   switch (state_) {
   case State::head: read = !held_by_output(); break;
-  case State::body:
-    read = discarding_ || (exchange_->body_.wanted && !exchange_->pending(SOCKET_HTTP_BODY));
-    break;
+  case State::body: read = discarding_ || exchange_->takes_body(); break;
   case State::waiting:
     read = !backlog_; // so that a client which goes away is noticed
     break;
@@ -381,12 +440,18 @@ char *H1Session::cork_room(size_t bytes) noexcept {
 
 void H1Session::cork_commit(size_t bytes) noexcept { server_.cork().used += bytes; }
 
+// Nothing more comes of a connection that does not take output.
+Status H1Session::sent(Status status) noexcept {
+  if (!status.ok()) abort(status.code());
+  return status;
+}
+
 Status H1Session::flush_cork() noexcept {
   Cork &cork = server_.cork();
   if (cork.owner != this || cork.used == 0) return {};
   const iovec slice{cork.bytes.get(), cork.used};
   cork.used = 0;
-  return transport_->write({&slice, 1});
+  return sent(transport_->write({&slice, 1}));
 }
 
 Status H1Session::send(std::span<const char> bytes) {
@@ -395,21 +460,21 @@ Status H1Session::send(std::span<const char> bytes) {
                           {const_cast<char *>(bytes.data()), bytes.size()}};
   const bool corked = cork.used > 0;
   cork.used = 0;
-  return transport_->write({slices + !corked, size_t{1} + corked});
+  return sent(transport_->write({slices + !corked, size_t{1} + corked}));
 }
 
 Status H1Session::send_borrowed(Borrowed borrowed) {
   Cork &cork = server_.cork();
   const std::span<const char> head(cork.bytes.get(), cork.used);
   cork.used = 0;
-  return transport_->write_borrowed(head, std::move(borrowed));
+  return sent(transport_->write_borrowed(head, std::move(borrowed)));
 }
 
 Status H1Session::send_file(FileRange range) {
   Cork &cork = server_.cork();
   const std::span<const char> head(cork.bytes.get(), cork.used);
   cork.used = 0;
-  return transport_->write_file(head, std::move(range));
+  return sent(transport_->write_file(head, std::move(range)));
 }
 
 H1Session::Corked::Corked(H1Session &session) noexcept

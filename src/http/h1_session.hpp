@@ -31,12 +31,16 @@ public:
   uint16_t endpoint() const noexcept { return endpoint_; }
   Transport &transport() noexcept { return *transport_; }
   bool idle() const noexcept { return state_ == State::head && !exchange_; }
+  // Something may be sent.
+  bool open() const noexcept { return state_ < State::lingering; }
   bool keep_alive() const noexcept { return keep_alive_; }
 
   // The server stops: no request after the present one.
   void finish_soon() noexcept;
   // The server is gone: nothing is told any more.
   void abandon() noexcept;
+  // Breaks the connection off.
+  void abort(int code) noexcept;
 
   // ---- For the exchange, inside a Corked scope.
   // Gathers what belongs together into one write: the outermost scope of a session sends it.
@@ -47,11 +51,18 @@ public:
   Status send_borrowed(Borrowed borrowed);
   Status send_file(FileRange range);
   void close_after_response() noexcept { keep_alive_ = false; }
-  // The response has ended and no handler runs.
+  // The head that is about to be composed is of a response that ends with it.
+  void last_head() noexcept;
+  // The response has ended and no handler runs: at once, from the loop...
   void settle();
+  // ...or from inside the program's own call, which then neither logs nor starts the next request.
+  void response_ended();
+  bool held_by_output() const noexcept { return transport_->queued() >= high_mark_; }
   // The program asks for the body, or for no more of it.
   void continue_body();
-  void body_paused() noexcept { update_reading(); }
+  void body_paused() noexcept {
+    if (state_ == State::body) update_reading();
+  }
   void forget_exchange() noexcept { exchange_ = nullptr; }
   void resume_soon() noexcept { loop().defer(*this); }
 
@@ -73,31 +84,39 @@ private:
   void on_close(int code) override;
   void on_timer() override;
   void run_deferred() override;
-  void on_no_memory() noexcept override { transport_->abort(SOCKET_ENOMEM); }
+  void on_no_memory() noexcept override { abort(SOCKET_ENOMEM); }
 
   void process();
-  size_t feed(std::span<char> bytes);
-  bool feed_head(std::span<char> bytes, size_t &used);
-  bool feed_body(std::span<char> bytes, size_t &used);
+  void feed(std::span<char> bytes);
+  bool feed_head();
+  bool feed_body();
+  bool feed_length();
+  bool feed_chunked();
   bool take_body(std::string_view bytes);
   void end_body();
   void start_request();
   void refuse(int status, int code);
+  void take_exchange();
   void release_exchange(int code) noexcept;
+  void log_exchange() noexcept;
+  void settle_ended();
+  void give_up_discarding() noexcept;
   bool can_discard() const noexcept;
   void close_gracefully() noexcept;
-  void keep_rest(std::span<char> bytes, size_t used);
   Status flush_cork() noexcept;
-  bool held_by_output() const noexcept;
+  Status sent(Status status) noexcept;
   void update_reading() noexcept;
-  int64_t deadline_ns() const noexcept;
+  int64_t write_deadline_ns() const noexcept;
+  int64_t state_deadline_ns() const noexcept;
   void schedule() noexcept;
 
   Server &server_;
   std::unique_ptr<Transport> transport_;
   Exchange *exchange_ = nullptr;
   std::unique_ptr<std::string> backlog_;
-  int64_t since_ns_; // when the present state began, or the connection was last used
+  std::span<char> input_; // what is being fed and was not taken yet
+  int64_t since_ns_;      // when the present state began, or the connection was last used
+  int64_t high_mark_;
   Address peer_;
   uint16_t endpoint_;
   State state_ = State::head;

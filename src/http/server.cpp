@@ -19,7 +19,7 @@ public:
       : acceptor(server.loop(), *this), server_(server), number_(number) {}
 
   void on_accepted(Fd fd, const Address &peer) override {
-    server_.accept(std::move(fd), peer, number_);
+    server_.serve(std::make_unique<TcpTransport>(server_.loop(), std::move(fd)), peer, number_);
   }
   void on_stalled(int code) noexcept override {
     server_.stall_code_ = code;
@@ -111,6 +111,7 @@ Status Server::set_limit(int64_t Limits::*limit, int64_t value, int64_t least,
                          int64_t most) noexcept {
   if (value < least || value > most) return Error{SOCKET_EINVAL};
   limits_.*limit = value;
+  if (stopping_) return {};
   for (auto &endpoint : endpoints_)
     endpoint->acceptor.set_limit(static_cast<int>(limits_.max_connections));
   return {};
@@ -133,8 +134,7 @@ Status Server::set_marks(int64_t low, int64_t high) noexcept {
 
 // ---- Connections
 
-void Server::accept(Fd fd, const Address &peer, uint16_t endpoint) {
-  auto transport = std::make_unique<TcpTransport>(loop(), std::move(fd));
+void Server::serve(std::unique_ptr<Transport> transport, const Address &peer, uint16_t endpoint) {
   auto session = std::make_unique<H1Session>(*this, std::move(transport), peer, endpoint);
   sessions_.push_back(*session.release());
   connections_++;
@@ -143,7 +143,9 @@ void Server::accept(Fd fd, const Address &peer, uint16_t endpoint) {
 void Server::session_gone(H1Session &session) noexcept {
   List<H1Session, SessionTag>::remove(session);
   connections_--;
-  endpoints_[session.endpoint()]->acceptor.connection_gone();
+  // Told after it was closed, an acceptor would try to accept for ever.
+  if (session.endpoint() < endpoints_.size() && !stopping_)
+    endpoints_[session.endpoint()]->acceptor.connection_gone();
   loop().retire(session);
   check_stopped();
 }
@@ -209,12 +211,13 @@ void Server::run_route(Exchange &exchange) {
     return handler.call(reinterpret_cast<SocketHTTP_T>(exchange.handle()), handler.user);
   exchange.pulled_ = true;
   exchange.route_user_ = handler.user;
-  exchange.set_target(nullptr, handler.user);
+  if (!exchange.pushes()) exchange.set_target(nullptr, handler.user);
   exchange.raise(SOCKET_HTTP_REQUEST);
 }
 
 void Server::answer_unrouted(Exchange &exchange) {
-  const bool whole_server = exchange.head().form == TargetForm::asterisk;
+  const bool whole_server =
+      exchange.head().method == Method::options && exchange.request().path() == "*";
   const RouteOutcome outcome = whole_server ? RouteOutcome::options : exchange.match_.outcome;
   if (outcome == RouteOutcome::options || outcome == RouteOutcome::method_not_allowed) {
     char allow[512] = "Allow: ";
@@ -239,6 +242,7 @@ void Server::answer_unrouted(Exchange &exchange) {
 
 Status Server::stop(int timeout_ms) {
   if (timeout_ms < -1) return Error{SOCKET_EINVAL};
+  if (stopped_) return {};
   if (timeout_ms >= 0) {
     const int64_t deadline = loop().clock().now_ns() + timeout_ms * kNsPerMs;
     if (!armed() || deadline < TimerNode::deadline()) loop().timers().arm(*this, deadline);
@@ -255,7 +259,7 @@ Status Server::stop(int timeout_ms) {
 void Server::on_timer() {
   if (connections_ > 0) stop_code_ = SOCKET_ETIMEDOUT;
   for (H1Session *session = sessions_.front(); session; session = sessions_.next(*session))
-    session->transport().abort(SOCKET_ETIMEDOUT);
+    session->abort(SOCKET_ETIMEDOUT);
 }
 
 void Server::check_stopped() noexcept {

@@ -73,6 +73,10 @@ public:
   void give_back(Exchange &exchange) noexcept;
   void log(Exchange &exchange) noexcept;
   void session_gone(H1Session &session) noexcept;
+  // A new connection. `endpoint` is kNoEndpoint where none of the listeners accepted it. Throws
+  // std::bad_alloc.
+  static constexpr uint16_t kNoEndpoint = UINT16_MAX;
+  void serve(std::unique_ptr<Transport> transport, const Address &peer, uint16_t endpoint);
   // Runs the exchange's next handler: middleware in order, then its route.
   void run_step(Exchange &exchange);
 
@@ -95,7 +99,6 @@ private:
   Status add_route(std::string_view method, std::string_view pattern, Route route);
   void run_route(Exchange &exchange);
   void answer_unrouted(Exchange &exchange);
-  void accept(Fd fd, const Address &peer, uint16_t endpoint);
   void check_stopped() noexcept;
 
   Limits limits_;
