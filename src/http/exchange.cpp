@@ -191,20 +191,27 @@ int64_t Exchange::body_length() const noexcept {
 }
 
 Status Exchange::read_body() {
-  if (body_.end_told || ended()) return Error{SOCKET_ESTATE};
+  const bool piece_waits = !pulled_bytes_.empty();
+  if (ended() || (body_.end_told && !piece_waits)) return Error{SOCKET_ESTATE};
   if (!connected()) return Error{SOCKET_ECLOSED};
   if (body_.wanted) return {};
   body_.wanted = true;
   hold_or_take_body();
-  if (!pulled_bytes_.empty()) raise(SOCKET_HTTP_BODY);
-  session_->continue_body();
+  if (piece_waits) raise(SOCKET_HTTP_BODY);
+  if (body_.end_told)
+    raise(SOCKET_HTTP_BODY_END);
+  else
+    session_->continue_body();
   return {};
 }
 
 void Exchange::pause_body() noexcept {
   if (ended()) return;
   body_.wanted = false;
-  withdraw(SOCKET_HTTP_BODY);
+  if (!pulled_bytes_.empty()) {
+    withdraw(SOCKET_HTTP_BODY);
+    withdraw(SOCKET_HTTP_BODY_END);
+  }
   hold_or_take_body();
   if (session_) session_->body_paused();
 }
