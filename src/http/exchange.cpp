@@ -404,10 +404,10 @@ Status Exchange::write(std::span<const char> bytes) {
   if (bodyless_ || bytes.empty()) return {};
   const H1Session::Corked corked(*session_);
   bytes_sent_ += size;
-  if (!chunked_) return send_body(bytes);
-  session_->cork_commit(chunk_head(session_->cork_room(kMaxChunkHead), bytes.size()));
+  if (chunked_) session_->cork_commit(chunk_head(session_->cork_room(kMaxChunkHead), bytes.size()));
   if (const Status sent = send_body(bytes); !sent.ok()) return sent;
-  return send_body(kChunkEnd);
+  if (chunked_) (void)send_body(kChunkEnd);
+  return session_->queue_cork();
 }
 
 Status Exchange::write_file(FileRange range) {

@@ -47,6 +47,8 @@ public:
   class Corked;
   char *cork_room(size_t bytes) noexcept;
   void cork_commit(size_t bytes) noexcept;
+  // What is corked counts as queued, so that a writer sees its marks reached when they are.
+  Status queue_cork() noexcept;
   Status send(std::span<const char> bytes);
   Status send_borrowed(Borrowed borrowed);
   Status send_file(FileRange range);
