@@ -217,30 +217,28 @@ Result<FileRef> StaticFiles::find(const Exchange &exchange, Path &path) {
 Result<FileRef> StaticFiles::look_up(Path &path, Coding coding, std::string_view type,
                                      bool varies) {
   const Moment present = moment();
-  if (held_.content && held_.checked == present && held_.coding == coding &&
-      held_.path == path.view())
-    return held_.content;
   const size_t length = path.length();
-  FileCache::Entry *entry = cache_.find(path.view());
-  if (entry) {
-    const FileCache::Fact &fact = entry->fact(coding);
-    if (fact.checked == present) {
-      if (fact.content) return fact.content;
-      return Error{SOCKET_ENOENT};
-    }
+  Held *open = held(path, coding);
+  FileCache::Entry *entry = open ? nullptr : cache_.find(path.view());
+  FileCache::Fact *fact = open ? &open->fact : entry ? &entry->fact(coding) : nullptr;
+  if (fact && fact->checked == present) {
+    if (fact->content) return fact->content;
+    return Error{SOCKET_ENOENT};
   }
   if (coding == Coding::gzip) path.put(kCompressed);
-  if (entry && entry->fact(coding).content) {
-    FileCache::Fact &fact = entry->fact(coding);
-    if (fact.content->settled()) {
+  if (fact && fact->content) {
+    if (fact->content->settled()) {
       auto info = folder_.info(path.c_str());
-      if (info.ok() && info->same_state(fact.content->info())) {
+      if (info.ok() && info->same_state(fact->content->info())) {
         path.cut(length);
-        fact.checked = present;
-        return fact.content;
+        fact->checked = present;
+        return fact->content;
       }
     }
-    cache_.drop(*entry, coding);
+    if (open)
+      *fact = {};
+    else
+      cache_.drop(*entry, coding);
   }
   auto loaded = FileContent::load(folder_, path.c_str(), coding, type, varies, now());
   path.cut(length);
@@ -255,12 +253,31 @@ Result<FileRef> StaticFiles::look_up(Path &path, Coding coding, std::string_view
   return loaded;
 }
 
+StaticFiles::Held *StaticFiles::held(const Path &path, Coding coding) noexcept {
+  for (Held &file : held_)
+    if (file.fact.content && file.coding == coding && file.path == path.view()) return &file;
+  return nullptr;
+}
+
+// In the place of the one that was not used for longest.
 void StaticFiles::hold(const Path &path, Coding coding, FileRef content) {
-  held_.path = path.view();
-  held_.coding = coding;
-  held_.content = std::move(content);
-  held_.checked = moment();
-  loop_.defer(*this);
+  Held &place = *std::min_element(held_.begin(), held_.end(), [](const Held &a, const Held &b) {
+    return a.fact.checked.time_ns < b.fact.checked.time_ns;
+  });
+  place.fact = {};
+  place.path = path.view();
+  place.coding = coding;
+  place.fact = {std::move(content), moment()};
+  if (!armed()) loop_.timers().arm(*this, loop_.now_ns() + kHeldMs * kNsPerMs);
+}
+
+void StaticFiles::on_timer() {
+  bool any = false;
+  for (Held &file : held_) {
+    if (file.fact.checked.time_ns + kHeldMs * kNsPerMs <= loop_.now_ns()) file.fact = {};
+    any = any || file.fact.content;
+  }
+  if (any) loop_.timers().arm(*this, loop_.now_ns() + kHeldMs * kNsPerMs);
 }
 
 bool StaticFiles::exists(const Path &path) noexcept {

@@ -6,12 +6,14 @@
 #include "http/file_cache.hpp"
 #include "net/loop.hpp"
 
+#include <array>
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace socketpoll::http {
 
-class StaticFiles : private Deferred {
+class StaticFiles : private TimerNode {
 public:
   // `flags`: of SocketHTTPServer_static. SOCKET_EINVAL for unknown ones; SOCKET_ENOENT and the like
   // for the folder. Throws std::bad_alloc.
@@ -31,8 +33,10 @@ private:
   // A path below the folder, with room to turn it into that of a sibling.
   class Path;
 
-  StaticFiles(Loop &loop, os::Folder folder, bool lists) noexcept
-      : loop_(loop), folder_(std::move(folder)), lists_(lists), cache_(kCacheBytes) {}
+  StaticFiles(Loop &loop, os::Folder folder, bool lists)
+      : loop_(loop), folder_(std::move(folder)), lists_(lists), cache_(kCacheBytes) {
+    loop.timers().join(*this);
+  }
 
   Status serve_file(Exchange &exchange, Path &path);
   Status serve_folder(Exchange &exchange, Path &path);
@@ -45,10 +49,18 @@ private:
   // Whether there is a file at `path`, for which its sibling may stand in.
   bool exists(const Path &path) noexcept;
 
-  // Keeps a file that is too large for the cache open until the loop's next delivery, so that the
-  // requests of one turn share a descriptor and none is held by a server that rests.
+  // A file that is too large for the cache stays open for a moment after its last use: requests for
+  // it share a descriptor, and none is held by a server that rests.
+  struct Held {
+    std::string path;
+    Coding coding = Coding::identity;
+    FileCache::Fact fact;
+  };
+  static constexpr size_t kMaxHeld = 8;
+  static constexpr int64_t kHeldMs = 1000;
+  Held *held(const Path &path, Coding coding) noexcept;
   void hold(const Path &path, Coding coding, FileRef content);
-  void run_deferred() override { held_ = {}; }
+  void on_timer() override;
   void on_no_memory() noexcept override {}
 
   Moment moment() const noexcept { return {loop_.turn_number(), loop_.now_ns()}; }
@@ -58,12 +70,7 @@ private:
   const os::Folder folder_;
   const bool lists_;
   FileCache cache_;
-  struct {
-    std::string path;
-    Coding coding = Coding::identity;
-    FileRef content;
-    Moment checked;
-  } held_;
+  std::array<Held, kMaxHeld> held_;
 };
 
 } // namespace socketpoll::http
