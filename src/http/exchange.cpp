@@ -242,6 +242,7 @@ void Exchange::deliver_body(std::string_view bytes) {
 
 // ---- The response
 
+bool Exchange::held_by_output() const noexcept { return session_ && session_->held_by_output(); }
 int64_t Exchange::queued() const noexcept { return session_ ? session_->transport().queued() : 0; }
 int64_t Exchange::duration_ns() const noexcept { return loop().clock().now_ns() - started_ns_; }
 

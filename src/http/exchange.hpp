@@ -67,6 +67,8 @@ public:
   bool answered() const noexcept { return phase_ != Phase::open; }
   bool ended() const noexcept { return phase_ == Phase::ended; }
   int64_t queued() const noexcept;
+  // The high mark is reached.
+  bool held_by_output() const noexcept;
 
   // ---- The request's body, and the way through the handlers
   Status read_body();

@@ -2,7 +2,6 @@
 #include "SocketHTTP.h"
 
 #include "http/exchange.hpp"
-#include "http/server.hpp"
 #include "net/object_c.hpp"
 
 using namespace socketpoll;
@@ -129,8 +128,7 @@ int64_t SocketHTTP_write(SocketHTTP_T exchange, const void *data, int64_t length
   return with<Exchange>(exchange, [&](Exchange &self) -> Result<int64_t> {
     if (!valid_bytes(data, length)) return Error{SOCKET_EINVAL};
     // The mark is for programs; what the library itself sends beside large files passes it.
-    if (self.answered() && !self.ended() && self.queued() >= self.server().limits().high_mark)
-      return Error{SOCKET_EAGAIN};
+    if (self.answered() && !self.ended() && self.held_by_output()) return Error{SOCKET_EAGAIN};
     if (const Status status = self.write(bytes_of(data, length)); !status.ok())
       return status.error();
     return self.queued();

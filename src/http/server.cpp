@@ -111,7 +111,6 @@ Status Server::set_limit(int64_t Limits::*limit, int64_t value, int64_t least,
                          int64_t most) noexcept {
   if (value < least || value > most) return Error{SOCKET_EINVAL};
   limits_.*limit = value;
-  if (stopping_) return {};
   for (auto &endpoint : endpoints_)
     endpoint->acceptor.set_limit(static_cast<int>(limits_.max_connections));
   return {};
@@ -143,8 +142,7 @@ void Server::serve(std::unique_ptr<Transport> transport, const Address &peer, ui
 void Server::session_gone(H1Session &session) noexcept {
   List<H1Session, SessionTag>::remove(session);
   connections_--;
-  // Told after it was closed, an acceptor would try to accept for ever.
-  if (session.endpoint() < endpoints_.size() && !stopping_)
+  if (session.endpoint() < endpoints_.size())
     endpoints_[session.endpoint()]->acceptor.connection_gone();
   loop().retire(session);
   check_stopped();
