@@ -3,6 +3,8 @@
 #ifndef SOCKETPOLL_SOCKETEXPORT_H
 #define SOCKETPOLL_SOCKETEXPORT_H
 
+#include <stddef.h> /* NULL */
+
 #if defined(__cplusplus)
 #define SOCKET_EXTERN_C extern "C"
 #else

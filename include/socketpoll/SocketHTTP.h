@@ -102,7 +102,8 @@ SOCKET_API int SocketHTTP_start(SocketHTTP_T exchange, int status, const char *c
 SOCKET_API int64_t SocketHTTP_write(SocketHTTP_T exchange, const void *data, int64_t length);
 
 /* Ends the response. 0; SOCKET_ESTATE before start or after end; SOCKET_EINVAL if bytes that were
- * announced are missing, and the connection is then closed, so that the client notices. */
+ * announced are missing: the connection is then closed, so that the client notices, and no
+ * SOCKET_HTTP_CLOSED follows. */
 SOCKET_API int SocketHTTP_end(SocketHTTP_T exchange);
 
 /* Closes the connection without (the rest of) a response. 0. */

@@ -97,8 +97,7 @@ SOCKET_API int SocketHTTPServer_set_log(SocketHTTPServer_T server, SocketHTTPHan
                                         void *user);
 
 /* The limits, with their defaults and answers above. Bytes or counts, at least 1 (max_body: 0),
- * times in ms, at least 1 or -1 for none. They hold from the next request on. 0 or SOCKET_EINVAL.
- */
+ * from the next request on; times in ms, at least 1 or -1 for none, at once. 0 or SOCKET_EINVAL. */
 SOCKET_API int SocketHTTPServer_set_max_head(SocketHTTPServer_T server, int64_t bytes);
 SOCKET_API int SocketHTTPServer_set_max_target(SocketHTTPServer_T server, int64_t bytes);
 SOCKET_API int SocketHTTPServer_set_max_fields(SocketHTTPServer_T server, int64_t fields);

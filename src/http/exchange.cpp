@@ -155,7 +155,7 @@ void Exchange::describe(SocketCompletion_T &event) noexcept {
   case SOCKET_HTTP_BODY:
     event.data = const_cast<char *>(pulled_bytes_.data());
     event.length = static_cast<int64_t>(pulled_bytes_.size());
-    if (loop().may_lend()) loop().lend(std::move(chunk_));
+    if (!pushes() && loop().may_lend()) loop().lend(std::move(chunk_));
     pulled_bytes_ = {};
     hold_or_take_body();
     if (session_) session_->resume_soon();

@@ -16,6 +16,7 @@ constexpr std::string_view kKnownMethods[] = {"GET",     "HEAD",    "POST",  "PU
 constexpr uint8_t id_of(Method method) noexcept { return static_cast<uint8_t>(method) - 1; }
 constexpr uint8_t kGet = id_of(Method::get);
 constexpr uint8_t kHead = id_of(Method::head);
+constexpr uint8_t kConnect = id_of(Method::connect);
 constexpr uint8_t kOptions = id_of(Method::options);
 constexpr uint8_t kUnknownMethod = UINT8_MAX;
 constexpr uint64_t bit(uint8_t id) noexcept { return uint64_t{1} << id; }
@@ -104,7 +105,17 @@ struct Router::Search {
   uint8_t method;
 };
 
-Router::Router() : methods_(std::begin(kKnownMethods), std::end(kKnownMethods)), nodes_(1) {}
+Router::Router()
+    : methods_(std::begin(kKnownMethods), std::end(kKnownMethods)), in_use_(bit(kOptions)),
+      nodes_(1) {}
+
+bool Router::knows(std::string_view method) const noexcept {
+  const auto found = std::find(methods_.begin(), methods_.end(), method);
+  if (found == methods_.end()) return false;
+  const auto id = static_cast<uint8_t>(found - methods_.begin());
+  // A tunnel is nothing that a server offers unless a route says so.
+  return (id < std::size(kKnownMethods) && id != kConnect) || (in_use_ & bit(id));
+}
 
 Status Router::method_id(std::string_view method, uint8_t &id) {
   if (!is_token(method) || method.size() > kMaxMethodLength) return Error{SOCKET_EINVAL};
@@ -172,6 +183,7 @@ Status Router::add(std::string_view method, std::string_view text, uint32_t payl
   entries.reserve(entries.size() + 1);
   routes_.push_back({payload, std::move(pattern.names)});
   entries.push_back({id, static_cast<uint32_t>(routes_.size() - 1)});
+  in_use_ |= bit(id) | (id == kGet ? bit(kHead) : 0);
   return {};
 }
 

@@ -62,6 +62,10 @@ public:
 
   // Writes the value of Allow, "GET, HEAD, OPTIONS", as far as whole names fit; returns its length.
   size_t allow(uint64_t methods, char *out, size_t capacity) const noexcept;
+  // All methods that some route has, and OPTIONS.
+  uint64_t methods_in_use() const noexcept { return in_use_; }
+  // Whether it is a standard method but CONNECT, or some route's.
+  bool knows(std::string_view method) const noexcept;
   bool empty() const noexcept { return routes_.empty(); }
 
 private:
@@ -98,6 +102,7 @@ private:
                                                        std::string_view literal) noexcept;
 
   std::vector<std::string> methods_;
+  uint64_t in_use_;
   std::vector<Node> nodes_;
   std::vector<Route> routes_;
 };

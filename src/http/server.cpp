@@ -220,14 +220,14 @@ void Server::answer_unrouted(Exchange &exchange) {
   if (outcome == RouteOutcome::options || outcome == RouteOutcome::method_not_allowed) {
     char allow[512] = "Allow: ";
     const size_t start = std::string_view(allow).size();
-    size_t length = start + router_.allow(whole_server ? ~uint64_t{0} : exchange.match_.allowed,
-                                          allow + start, sizeof allow - start - 2);
+    size_t length =
+        start + router_.allow(whole_server ? router_.methods_in_use() : exchange.match_.allowed,
+                              allow + start, sizeof allow - start - 2);
     allow[length++] = '\r';
     allow[length++] = '\n';
     (void)exchange.add_lines({allow, length});
   }
-  const bool unknown =
-      exchange.head().method == Method::other || exchange.head().method == Method::connect;
+  const bool unknown = !router_.knows(exchange.request().method());
   switch (outcome) {
   case RouteOutcome::options: (void)exchange.respond(204, {}, {}); break;
   case RouteOutcome::method_not_allowed: (void)exchange.respond_error(unknown ? 501 : 405); break;

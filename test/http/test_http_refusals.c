@@ -376,6 +376,25 @@ static void unknown_methods(void **state) {
   wire_close(&wire);
 }
 
+/* What some route has is known everywhere, and OPTIONS * tells of it. */
+static void methods_of_routes(void **state) {
+  static Reply reply;
+  Site *site = *state;
+  assert_int_equal(SocketHTTPServer_route(site->server, "FROB", "/frob", NULL, NULL), 0);
+  Wire wire = wire_open(site);
+  wire_send(&wire, "FROB /nowhere HTTP/1.1\r\nHost: a\r\n\r\nFROB / HTTP/1.1\r\nHost: a\r\n\r\n"
+                   "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
+  wire_reply(&wire, &reply);
+  assert_int_equal(reply.status, 404);
+  wire_reply(&wire, &reply);
+  assert_int_equal(reply.status, 405);
+  wire_reply(&wire, &reply);
+  assert_int_equal(reply.status, 204);
+  assert_true(reply_header_is(&reply, "Allow", "GET, HEAD, POST, OPTIONS, FROB"));
+  reply_free(&reply);
+  wire_close(&wire);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
   const struct CMUnitTest tests[] = {
@@ -389,6 +408,7 @@ int main(void) {
       TEST(a_body_too_large_by_length),
       TEST(a_refusal_survives_what_is_on_its_way),
       TEST(unknown_methods),
+      TEST(methods_of_routes),
   };
   return cmocka_run_group_tests_name("http: refusals", tests, NULL, NULL);
 }
