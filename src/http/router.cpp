@@ -30,6 +30,7 @@ bool valid_parameter_name(std::string_view name) noexcept {
 
 // Escapes are whole, none is %00, and no segment is ".." once decoded.
 bool acceptable_path(std::string_view path) noexcept {
+  if (path.find('%') == path.npos && path.find("..") == path.npos) return true;
   size_t dots = 0, length = 0; // of the segment so far, decoded
   while (!path.empty()) {
     const bool slash = path.front() == '/';
