@@ -56,8 +56,7 @@ static void pulled(Site *site, const SocketCompletion_T *event) {
 }
 
 static int setup(void **state) {
-  Site *site = malloc(sizeof *site);
-  site_open(site);
+  Site *site = site_new();
   memset(&body, 0, sizeof body);
   body.answer_at = SOCKET_HTTP_BODY_END;
   site->pulled = pulled;
@@ -68,13 +67,6 @@ static int setup(void **state) {
   assert_int_equal(SocketHTTPServer_route(site->server, "POST", "/plain", answer_hello, NULL), 0);
   site_listen(site);
   *state = site;
-  return 0;
-}
-
-static int teardown(void **state) {
-  Site *site = *state;
-  site_close(site);
-  free(site);
   return 0;
 }
 
@@ -420,7 +412,7 @@ static void gone_before_it_was_pulled(void **state) {
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, site_teardown)
   const struct CMUnitTest tests[] = {
       TEST(every_framing_cut_everywhere),
       TEST(the_length_and_reading_twice),

@@ -33,8 +33,7 @@ static void next_at_route(SocketHTTP_T x, void *user) {
 }
 
 static int setup(void **state) {
-  Site *site = malloc(sizeof *site);
-  site_open(site);
+  Site *site = site_new();
   trace[0] = '\0';
   kept = kept_too = NULL;
   kept_count = closed = 0;
@@ -43,13 +42,6 @@ static int setup(void **state) {
   SocketHTTPServer_route(site->server, "GET", "/hello", answer_hello, NULL);
   site_listen(site);
   *state = site;
-  return 0;
-}
-
-static int teardown(void **state) {
-  Site *site = *state;
-  site_close(site);
-  free(site);
   return 0;
 }
 
@@ -429,7 +421,7 @@ static void routes_are_checked(void **state) {
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, site_teardown)
   const struct CMUnitTest tests[] = {
       TEST(middleware_in_order),
       TEST(middleware_in_later_turns),

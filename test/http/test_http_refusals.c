@@ -37,8 +37,7 @@ static void count_log(SocketHTTP_T x, void *user) {
 static int logged_status;
 
 static int setup(void **state) {
-  Site *site = malloc(sizeof *site);
-  site_open(site);
+  Site *site = site_new();
   smuggled = served = logged = 0;
   memset(codes, 0, sizeof codes);
   assert_int_equal(SocketHTTPServer_route(site->server, "POST", "/", read_all, NULL), 0);
@@ -48,13 +47,6 @@ static int setup(void **state) {
   assert_int_equal(SocketHTTPServer_set_log(site->server, count_log, &logged_status), 0);
   site_listen(site);
   *state = site;
-  return 0;
-}
-
-static int teardown(void **state) {
-  Site *site = *state;
-  site_close(site);
-  free(site);
   return 0;
 }
 
@@ -396,7 +388,7 @@ static void methods_of_routes(void **state) {
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, site_teardown)
   const struct CMUnitTest tests[] = {
       TEST(malformed_heads),
       TEST(a_nul_in_a_head),

@@ -53,8 +53,7 @@ static void answer_pulled(Site *site, const SocketCompletion_T *event) {
 static Later later;
 
 static int setup(void **state) {
-  Site *site = malloc(sizeof *site);
-  site_open(site);
+  Site *site = site_new();
   memset(&later, 0, sizeof later);
   site->user = &later;
   site->pulled = answer_pulled;
@@ -66,13 +65,6 @@ static int setup(void **state) {
   assert_int_equal(SocketHTTPServer_route(site->server, "BREW", "/now", answer_now, site), 0);
   site_listen(site);
   *state = site;
-  return 0;
-}
-
-static int teardown(void **state) {
-  Site *site = *state;
-  site_close(site);
-  free(site);
   return 0;
 }
 
@@ -336,7 +328,7 @@ static void two_thousand_at_once(void **state) {
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, site_teardown)
   const struct CMUnitTest tests[] = {
       TEST(forms_whole),
       TEST(forms_byte_by_byte),

@@ -47,8 +47,7 @@ static void answer_status(SocketHTTP_T x, void *user) {
 }
 
 static int setup(void **state) {
-  Site *site = malloc(sizeof *site);
-  site_open(site);
+  Site *site = site_new();
   kept = NULL;
   kept_count = closed_status = 0;
   memset(events, 0, sizeof events);
@@ -59,13 +58,6 @@ static int setup(void **state) {
   SocketHTTPServer_route(site->server, "GET", "/hello", answer_hello, NULL);
   site_listen(site);
   *state = site;
-  return 0;
-}
-
-static int teardown(void **state) {
-  Site *site = *state;
-  site_close(site);
-  free(site);
   return 0;
 }
 
@@ -426,7 +418,7 @@ static void echo_of_64_mib(void **state) {
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, site_teardown)
   const struct CMUnitTest tests[] = {
       TEST(every_way_to_frame),       TEST(bad_arguments_change_nothing),
       TEST(fields_of_the_response),   TEST(fields_up_to_the_limit),

@@ -2,6 +2,7 @@
 // conversation works or ends with SOCKET_CLOSED, and the next one finds the loop in good health.
 // The library takes its memory from this program's operator new.
 #include "cmocka_cpp.hpp"
+#include "support/allocations.h"
 
 #include "SocketListener.h"
 #include "SocketLoop.h"
@@ -10,39 +11,10 @@
 #include "SocketWatch.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 #include <sys/socket.h>
 #include <unistd.h>
-
-namespace {
-
-std::atomic<long> fail_at{-1}; // counts down to the allocation that fails; negative: none
-std::atomic<long> blocks{0};   // allocated and not freed
-
-void *take(std::size_t size) {
-  if (fail_at.load() >= 0 && fail_at.fetch_sub(1) == 0) throw std::bad_alloc();
-  void *memory = std::malloc(size ? size : 1);
-  if (!memory) throw std::bad_alloc();
-  blocks++;
-  return memory;
-}
-void give_back(void *memory) noexcept {
-  if (memory) blocks--;
-  std::free(memory);
-}
-
-} // namespace
-
-void *operator new(std::size_t size) { return take(size); }
-void *operator new[](std::size_t size) { return take(size); }
-void operator delete(void *memory) noexcept { give_back(memory); }
-void operator delete[](void *memory) noexcept { give_back(memory); }
-void operator delete(void *memory, std::size_t) noexcept { give_back(memory); }
-void operator delete[](void *memory, std::size_t) noexcept { give_back(memory); }
 
 namespace {
 
@@ -52,9 +24,9 @@ constexpr int kHangMs = 20000;
 // failed. `attempt` returns false where it failed.
 template <class Attempt> int fail_each_allocation(Attempt &&attempt) {
   for (int failures = 0;; failures++) {
-    fail_at = failures;
+    allocations_fail_at(failures);
     const bool done = attempt();
-    fail_at = -1;
+    allocations_fail_at(-1);
     if (done) return failures;
     assert_int_equal(Socket_last_error(), SOCKET_ENOMEM);
   }
@@ -63,7 +35,7 @@ template <class Attempt> int fail_each_allocation(Attempt &&attempt) {
 void constructors_fail_cleanly(void **) {
   SocketLoop_T loop = SocketLoop_new(); // the handle table's first chunk stays
   SocketLoop_free(&loop);
-  const long before = blocks;
+  const long before = allocations_live();
   assert_true(fail_each_allocation([&] {
                 loop = SocketLoop_new();
                 return loop != nullptr;
@@ -99,7 +71,7 @@ void constructors_fail_cleanly(void **) {
   SocketLoop_free(&loop);
   close(ends[0]);
   close(ends[1]);
-  assert_int_equal(blocks, before);
+  assert_int_equal(allocations_live(), before);
 }
 
 // ---- A conversation: a client sends, the server echoes; copies and loans, through small buffers.
@@ -205,10 +177,10 @@ void a_conversation_works_or_ends(void **state) {
     SocketListener_T listener = SocketListener_new(loop);
     assert_int_equal(SocketListener_listen(listener, "127.0.0.1:0"), 0);
     Talk talk{push};
-    fail_at = n;
+    allocations_fail_at(n);
     const bool whole = converse(loop, listener, talk);
-    const bool failed = fail_at < 0;
-    fail_at = -1;
+    const bool failed = allocations_failed();
+    allocations_fail_at(-1);
     ++(whole ? survived : broken);
     if (!failed) {
       assert_true(whole);

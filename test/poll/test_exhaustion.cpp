@@ -1,38 +1,10 @@
 // Out of memory and out of descriptors: what was asked for fails, nothing else has changed, nothing
 // leaks. The library takes its memory from this program's operator new.
 #include "poll_test.hpp"
+#include "support/allocations.h"
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
 #include <sys/resource.h>
 #include <thread>
-
-namespace {
-
-std::atomic<long> fail_at{-1}; // counts down to the allocation that fails; negative: none
-std::atomic<long> blocks{0};   // allocated and not freed
-
-void *take(std::size_t size) {
-  if (fail_at.load() >= 0 && fail_at.fetch_sub(1) == 0) throw std::bad_alloc();
-  void *memory = std::malloc(size ? size : 1);
-  if (!memory) throw std::bad_alloc();
-  blocks++;
-  return memory;
-}
-void give_back(void *memory) noexcept {
-  if (memory) blocks--;
-  std::free(memory);
-}
-
-} // namespace
-
-void *operator new(std::size_t size) { return take(size); }
-void *operator new[](std::size_t size) { return take(size); }
-void operator delete(void *memory) noexcept { give_back(memory); }
-void operator delete[](void *memory) noexcept { give_back(memory); }
-void operator delete(void *memory, std::size_t) noexcept { give_back(memory); }
-void operator delete[](void *memory, std::size_t) noexcept { give_back(memory); }
 
 namespace {
 
@@ -40,11 +12,11 @@ namespace {
 // often it failed. `attempt` returns what it did, or -1.
 template <class Attempt, class Check> int fail_each_allocation(Attempt &&attempt, Check &&check) {
   for (int failures = 0;; failures++) {
-    fail_at = failures;
+    allocations_fail_at(failures);
     errno = 0;
     const int outcome = attempt();
     const int error_number = errno;
-    fail_at = -1;
+    allocations_fail_at(-1);
     if (outcome >= 0) return failures;
     assert_int_equal(error_number, ENOMEM);
     assert_int_equal(Socket_last_error(), SOCKET_ENOMEM);
@@ -61,7 +33,7 @@ int open_descriptors() {
 void construction_out_of_memory(void **) {
   { const Poll warm; } // the handle table's first chunk stays
   const int descriptors = open_descriptors();
-  const long before = blocks;
+  const long before = allocations_live();
   SocketPoll_T poll = nullptr;
   const int failures = fail_each_allocation(
       [&] {
@@ -69,12 +41,12 @@ void construction_out_of_memory(void **) {
         return poll ? 0 : -1;
       },
       [&] {
-        assert_int_equal(blocks, before);
+        assert_int_equal(allocations_live(), before);
         assert_int_equal(open_descriptors(), descriptors);
       });
   assert_true(failures >= 2);
   SocketPoll_free(&poll);
-  assert_int_equal(blocks, before);
+  assert_int_equal(allocations_live(), before);
   assert_int_equal(open_descriptors(), descriptors);
 }
 
@@ -111,9 +83,9 @@ void wait_out_of_memory(void **) {
   assert_int_equal(SocketPoll_mod(poll, pair.near_end, POLL_READ, nullptr), 0);
   std::thread([&] {
     for (other_failures = 0;; other_failures++) {
-      fail_at = other_failures;
+      allocations_fail_at(other_failures);
       const int count = SocketPoll_wait(poll, &events, 10000);
-      fail_at = -1;
+      allocations_fail_at(-1);
       if (count == 1 || other_failures > 100) return;
     }
   }).join();
@@ -126,13 +98,13 @@ void changes_need_no_memory(void **) {
   assert_int_equal(SocketPoll_add(poll, pair.near_end, POLL_READ, nullptr), 0);
   assert_int_equal(wait_events(poll, 0).size(), 0);
   pair.send();
-  fail_at = 0;
+  allocations_fail_at(0);
   const int changed = SocketPoll_mod(poll, pair.near_end, POLL_READ | POLL_WRITE, nullptr);
   SocketEvent_T *events;
   const int count = SocketPoll_wait(poll, &events, 1000);
   const int woken = SocketPoll_wakeup(poll);
   const int dropped = SocketPoll_del(poll, pair.near_end);
-  fail_at = -1;
+  allocations_fail_at(-1);
   assert_int_equal(changed, 0);
   assert_int_equal(count, 1);
   assert_int_equal(woken, 0);

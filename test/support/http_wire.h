@@ -48,6 +48,21 @@ static inline void site_open(Site *site) {
   assert_non_null(site->server);
 }
 
+/* For the setup of a test that leaves its site in *state, and its end. */
+static inline Site *site_new(void) {
+  Site *site = malloc(sizeof *site);
+  assert_non_null(site);
+  site_open(site);
+  return site;
+}
+
+static inline int site_teardown(void **state) {
+  Site *site = *state;
+  SocketLoop_free(&site->loop);
+  free(site);
+  return 0;
+}
+
 static inline void site_listen(Site *site) {
   assert_int_equal(SocketHTTPServer_listen(site->server, "127.0.0.1:0"), 0);
   site->port = SocketHTTPServer_get_port(site->server);
