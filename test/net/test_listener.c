@@ -238,27 +238,30 @@ static void a_stall_may_change_its_reason(void **state) {
 
 static void a_thousand_at_once(void **state) {
   (void)state;
-  enum { kPeers = 1000 };
+  enum { kMost = 1000 };
   struct rlimit limit;
   getrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_cur < 2 * kPeers + 100) {
-    limit.rlim_cur = 2 * kPeers + 100 < limit.rlim_max ? 2 * kPeers + 100 : limit.rlim_max;
+  if (limit.rlim_cur < 2 * kMost + 100) {
+    limit.rlim_cur = 2 * kMost + 100 < limit.rlim_max ? 2 * kMost + 100 : limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
   }
-  if (limit.rlim_cur < 2 * kPeers + 100) skip();
+  /* As many as the system allows: each takes two descriptors. */
+  const rlim_t room = (limit.rlim_cur - 100) / 2;
+  const int peers_wanted = room < kMost ? (int)room : kMost;
+  assert_true(peers_wanted >= 50);
   SocketLoop_T loop = SocketLoop_new();
   char address[64];
   SocketListener_T listener = listen_local(loop, address);
-  static int peers[kPeers];
+  static int peers[kMost];
   struct sockaddr_in to = loopback(port_of(address));
-  for (int i = 0; i < kPeers; i++) {
+  for (int i = 0; i < peers_wanted; i++) {
     peers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (connect(peers[i], (struct sockaddr *)&to, sizeof to) < 0)
       assert_int_equal(errno, EINPROGRESS);
   }
   SocketCompletion_T events[128];
   int accepted = 0;
-  while (accepted < kPeers) {
+  while (accepted < peers_wanted) {
     int count = SocketLoop_wait(loop, events, 128, HANG_MS);
     assert_true(count > 0);
     for (int i = 0; i < count; i++) {
@@ -267,7 +270,7 @@ static void a_thousand_at_once(void **state) {
       assert_int_equal(SocketStream_write(events[i].subject, "!", 1), 0);
     }
   }
-  for (int i = 0; i < kPeers; i++) {
+  for (int i = 0; i < peers_wanted; i++) {
     char byte = 0;
     fcntl(peers[i], F_SETFL, 0);
     assert_int_equal(read(peers[i], &byte, 1), 1);
