@@ -9,14 +9,6 @@ using http::Exchange;
 
 namespace {
 
-bool valid_bytes(const void *data, int64_t length) noexcept {
-  return length >= 0 && (data || length == 0);
-}
-
-std::span<const char> bytes_of(const void *data, int64_t length) noexcept {
-  return {static_cast<const char *>(data), static_cast<size_t>(length)};
-}
-
 std::string_view text_of(const char *text) noexcept { return text ? text : ""; }
 
 const char *ask_text(SocketHTTP_T exchange, Exchange::Text which) noexcept {

@@ -21,15 +21,8 @@ public:
   void on_accepted(Fd fd, const Address &peer) override {
     server_.serve(std::make_unique<TcpTransport>(server_.loop(), std::move(fd)), peer, number_);
   }
-  void on_stalled(int code) noexcept override {
-    server_.stall_code_ = code;
-    server_.withdraw(SOCKET_ACCEPT_RESUMED);
-    server_.raise(SOCKET_ACCEPT_STALLED);
-  }
-  void on_resumed() noexcept override {
-    if (server_.pending(SOCKET_ACCEPT_STALLED)) return server_.withdraw(SOCKET_ACCEPT_STALLED);
-    server_.raise(SOCKET_ACCEPT_RESUMED);
-  }
+  void on_stalled(int code) noexcept override { server_.report_stalled(code); }
+  void on_resumed() noexcept override { server_.report_resumed(); }
 
   Acceptor acceptor;
 
@@ -38,7 +31,7 @@ private:
   uint16_t number_;
 };
 
-Server::Server(Loop &loop) : LoopObject(loop, kHandleKind) { loop.timers().join(*this); }
+Server::Server(Loop &loop) : StallReporter(loop, kHandleKind) { loop.timers().join(*this); }
 
 Server::~Server() = default;
 
@@ -268,7 +261,7 @@ void Server::check_stopped() noexcept {
 }
 
 void Server::describe(SocketCompletion_T &event) noexcept {
-  if (event.kind == SOCKET_ACCEPT_STALLED) event.status = stall_code_;
+  StallReporter::describe(event);
   if (event.kind == SOCKET_HTTP_STOPPED) event.status = stop_code_;
 }
 

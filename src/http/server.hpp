@@ -11,6 +11,7 @@
 #include "http/static_files.hpp"
 #include "net/acceptor.hpp"
 #include "net/loop.hpp"
+#include "net/stall_reporter.hpp"
 
 #include <memory>
 #include <vector>
@@ -44,7 +45,7 @@ struct Cork {
   H1Session *owner = nullptr;
 };
 
-class Server final : public LoopObject, private TimerNode {
+class Server final : public StallReporter, private TimerNode {
 public:
   static constexpr HandleKind kHandleKind = HandleKind::http_server;
 
@@ -116,7 +117,6 @@ private:
   DateCache date_cache_;
   std::string_view date_;
   uint64_t date_turn_ = 0;
-  int stall_code_ = 0;
   int stop_code_ = 0;
   bool stopping_ = false;
   bool stopped_ = false;

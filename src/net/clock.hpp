@@ -1,12 +1,12 @@
 // Time, as the loop takes it: behind a seam, so that a simulation can bring its own.
 #pragma once
 
+#include "base/time.hpp"
+
 #include <cstdint>
 #include <ctime>
 
 namespace socketpoll {
-
-inline constexpr int64_t kNsPerMs = 1'000'000;
 
 class Clock {
 public:

@@ -4,7 +4,7 @@
 
 namespace socketpoll {
 
-Listener::Listener(Loop &loop) : LoopObject(loop, kHandleKind), acceptor_(loop, *this) {
+Listener::Listener(Loop &loop) : StallReporter(loop, kHandleKind), acceptor_(loop, *this) {
   options_.backlog = SOCKET_LISTENER_BACKLOG;
 }
 
@@ -38,24 +38,6 @@ void Listener::on_accepted(Fd fd, const Address &) {
   if (!stream.ok())
     return acceptor_.connection_gone(); // out of handles: the socket is closed again
   streams_.push_back(**stream);
-}
-
-void Listener::on_stalled(int code) noexcept {
-  const bool told = pending(SOCKET_ACCEPT_RESUMED) && stall_code_ == code;
-  stall_code_ = code;
-  withdraw(SOCKET_ACCEPT_RESUMED);
-  // The program has heard of this stall, and not that it was over for a moment.
-  if (!told) raise(SOCKET_ACCEPT_STALLED);
-}
-
-void Listener::on_resumed() noexcept {
-  // A stall that the program has not heard of yet is over before it was news.
-  if (pending(SOCKET_ACCEPT_STALLED)) return withdraw(SOCKET_ACCEPT_STALLED);
-  raise(SOCKET_ACCEPT_RESUMED);
-}
-
-void Listener::describe(SocketCompletion_T &event) noexcept {
-  if (event.kind == SOCKET_ACCEPT_STALLED) event.status = stall_code_;
 }
 
 void Listener::on_dispose() noexcept {

@@ -5,11 +5,12 @@
 
 #include "net/acceptor.hpp"
 #include "net/loop.hpp"
+#include "net/stall_reporter.hpp"
 #include "net/stream.hpp"
 
 namespace socketpoll {
 
-class Listener final : public LoopObject, private AcceptorDelegate {
+class Listener final : public StallReporter, private AcceptorDelegate {
 public:
   static constexpr HandleKind kHandleKind = HandleKind::listener;
 
@@ -31,14 +32,12 @@ public:
 private:
   explicit Listener(Loop &loop);
   void on_accepted(Fd fd, const Address &peer) override;
-  void on_stalled(int code) noexcept override;
-  void on_resumed() noexcept override;
-  void describe(SocketCompletion_T &event) noexcept override;
+  void on_stalled(int code) noexcept override { report_stalled(code); }
+  void on_resumed() noexcept override { report_resumed(); }
   void on_dispose() noexcept override;
 
   Acceptor acceptor_;
   os::ListenOptions options_;
-  int stall_code_ = 0;
   List<Stream, AcceptedTag> streams_;
 };
 

@@ -21,6 +21,14 @@ template <class T, class Handle> void free_object(Handle *variable) noexcept {
   free_handle<T>(variable, [](T &self) { self.dispose(); });
 }
 
+// Bytes as C hands them over: a pointer, which only a length of 0 lets be NULL, and an int64_t.
+inline bool valid_bytes(const void *data, int64_t length) noexcept {
+  return length >= 0 && (data || length == 0);
+}
+inline std::span<const char> bytes_of(const void *data, int64_t length) noexcept {
+  return {static_cast<const char *>(data), static_cast<size_t>(length)};
+}
+
 template <class T, class Handle>
 int set_callback(Handle handle, SocketCallback_T callback, void *user) noexcept {
   return with<T>(handle, [&](T &self) {

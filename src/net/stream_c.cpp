@@ -30,10 +30,6 @@ template <class Ask> int format_address(SocketStream_T stream, char *out, int ca
   });
 }
 
-bool valid_bytes(const void *data, int64_t length) noexcept {
-  return length >= 0 && (data || length == 0);
-}
-
 } // namespace
 
 SocketStream_T SocketStream_connect(SocketLoop_T loop, const char *address, int timeout_ms) {
@@ -62,7 +58,7 @@ int SocketStream_pause(SocketStream_T stream) {
 int64_t SocketStream_write(SocketStream_T stream, const void *data, int64_t length) {
   return with<Stream>(stream, [&](Stream &self) -> Result<int64_t> {
     if (!valid_bytes(data, length)) return Error{SOCKET_EINVAL};
-    return self.write({static_cast<const char *>(data), static_cast<size_t>(length)});
+    return self.write(bytes_of(data, length));
   });
 }
 
@@ -71,7 +67,7 @@ int64_t SocketStream_write_ref(SocketStream_T stream, const void *data, int64_t 
   return with<Stream>(stream, [&](Stream &self) -> Result<int64_t> {
     if (!valid_bytes(data, length) || !release) return Error{SOCKET_EINVAL};
     Borrowed borrowed;
-    borrowed.bytes = {static_cast<const char *>(data), static_cast<size_t>(length)};
+    borrowed.bytes = bytes_of(data, length);
     borrowed.release = release;
     borrowed.user = user;
     return self.write_ref(std::move(borrowed));

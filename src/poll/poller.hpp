@@ -8,6 +8,7 @@
 
 #include "SocketPoll.h"
 #include "base/handle_table.hpp"
+#include "base/time.hpp"
 #include "poll/batch.hpp"
 #include "poll/fd_table.hpp"
 
@@ -72,7 +73,6 @@ private:
 
   static constexpr int kMostEvents = 65536;
   static constexpr int kUnasked = POLL_ERROR | POLL_HANGUP;
-  static constexpr int64_t kNsPerMs = 1000000;
 
   const std::unique_ptr<Backend> backend_;
   const int max_events_;
