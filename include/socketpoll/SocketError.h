@@ -24,8 +24,12 @@
   X(SOCKET_ECANCELED, -10, "canceled")                                                             \
   X(SOCKET_ESTOPPED, -11, "the loop was stopped")                                                  \
   X(SOCKET_ECLOSED, -12, "already closed")                                                         \
-  X(SOCKET_EADDRESS, -13, "not a numeric address with a port")                                     \
+  X(SOCKET_EADDRESS, -13, "not an address with a port")                                            \
   X(SOCKET_EPROTOCOL, -14, "the peer broke the protocol")                                          \
+  X(SOCKET_EPORT, -15, "not a port number up to 65535")                                            \
+  X(SOCKET_ENONAME, -16, "no such host name")                                                      \
+  X(SOCKET_ENAMESERVER, -17, "the name service gave no answer")                                    \
+  X(SOCKET_ETRUNCATED, -18, "longer than the room for it; the rest is lost")                       \
   X(SOCKET_EAGAIN, -30, "not ready yet")                                                           \
   X(SOCKET_EBADF, -31, "bad descriptor")                                                           \
   X(SOCKET_EEXIST, -32, "already exists")                                                          \
@@ -52,6 +56,7 @@
   X(SOCKET_EISDIR, -53, "is a directory")                                                          \
   X(SOCKET_ENAMETOOLONG, -54, "name too long")                                                     \
   X(SOCKET_EIO, -55, "input/output error")                                                         \
+  X(SOCKET_EMSGSIZE, -56, "message too long for the transport")                                    \
   X(SOCKET_EUNKNOWN, -99, "unknown system error")
 
 #define SOCKET_ERROR_ENUMERATOR(name, code, text) name = code,

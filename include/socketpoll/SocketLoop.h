@@ -36,12 +36,17 @@ enum SocketKind {
   SOCKET_DRAINED = 9,        /* subject: the stream, whose queued output fell to the low mark */
   SOCKET_EOF = 10,           /* subject: the stream, whose peer sends no more; not an error */
   SOCKET_CLOSED = 11,        /* subject: the stream; status: 0 or why. The last event of a stream */
-  SOCKET_HTTP_REQUEST = 16,  /* subject: the exchange; source: the server */
-  SOCKET_HTTP_BODY = 17,     /* subject: the exchange; data, length: bytes of the request's body */
-  SOCKET_HTTP_BODY_END = 18, /* subject: the exchange, whose request body is complete */
-  SOCKET_HTTP_DRAINED = 19,  /* subject: the exchange, whose queued output fell to the low mark */
-  SOCKET_HTTP_CLOSED = 20,   /* subject: the exchange, stale from here on; status: 0 or why */
-  SOCKET_HTTP_STOPPED = 21   /* subject: the server, drained or timed out (SOCKET_ETIMEDOUT) */
+  SOCKET_COMPLETED = 12,     /* subject: the future; the rest: SocketFuture.h */
+  SOCKET_DATAGRAM = 13,      /* subject: the socket; source: the sender; data, length, status */
+  SOCKET_DATAGRAM_ERROR = 14, /* subject: the socket; status: why one of ours was not delivered */
+  SOCKET_PROGRESS = 15,       /* subject: the pipeline; length: bytes it has moved so far */
+  SOCKET_HTTP_REQUEST = 16,   /* subject: the exchange; source: the server */
+  SOCKET_HTTP_BODY = 17,      /* subject: the exchange; data, length: bytes of the request's body */
+  SOCKET_HTTP_BODY_END = 18,  /* subject: the exchange, whose request body is complete */
+  SOCKET_HTTP_DRAINED = 19,   /* subject: the exchange, whose queued output fell to the low mark */
+  SOCKET_HTTP_CLOSED = 20,    /* subject: the exchange, stale from here on; status: 0 or why */
+  SOCKET_HTTP_STOPPED = 21,   /* subject: the server, drained or timed out (SOCKET_ETIMEDOUT) */
+  SOCKET_FINISHED = 22        /* subject: the pipeline; status: 0 or why; length: bytes it moved */
 };
 
 /* One event. The layout is frozen: 48 bytes on 64-bit platforms, in this order.

@@ -57,6 +57,8 @@ constexpr ErrnoPair kErrnoTable[] = {
     {EISDIR, SOCKET_EISDIR},
     {ENAMETOOLONG, SOCKET_ENAMETOOLONG},
     {EIO, SOCKET_EIO},
+    {EMSGSIZE, SOCKET_EMSGSIZE},
+    {EDESTADDRREQ, SOCKET_ENOTCONN},
 };
 
 struct ErrorEntry {

@@ -28,6 +28,14 @@ enum class HandleKind : uint8_t {
   listener,
   http_server,
   http_exchange,
+  future,
+  datagram,
+  buffer,
+  buffer_pool,
+  pipeline,
+  limiter,
+  workers,
+  simulation,
 };
 
 // What the caller holds, as the integer inside the opaque pointer. 0 is no handle.

@@ -53,10 +53,11 @@ Status Loop::claim() noexcept {
   return take_ownership();
 }
 
-struct Loop::Post final : Deliverable {
+struct Loop::Post final : Posted {
   Post(Loop &post_loop, SocketCallback_T post_callback, void *post_user) noexcept
       : loop(post_loop), callback(post_callback), user(post_user) {}
 
+  bool pushed() const noexcept override { return callback != nullptr; }
   SocketCompletion_T event() const noexcept {
     SocketCompletion_T event{};
     event.kind = SOCKET_POSTED;
@@ -121,10 +122,13 @@ void Loop::stop() noexcept {
 }
 
 Status Loop::post(SocketCallback_T callback, void *user) {
-  auto post = std::make_unique<Post>(*this, callback, user);
+  return post(std::make_unique<Post>(*this, callback, user));
+}
+
+Status Loop::post(std::unique_ptr<Posted> posted) {
   {
     std::lock_guard lock(posts_mutex_);
-    posts_.push_back(*post.release());
+    posts_.push_back(*posted.release());
   }
   if (!has_posts_.exchange(true)) return poller_->wakeup();
   return {};
@@ -217,7 +221,7 @@ void Loop::run_posts() {
     posts.splice(posts_);
   }
   while (Deliverable *next = posts.front()) {
-    const bool push = static_cast<Post *>(next)->callback != nullptr;
+    const bool push = static_cast<Posted *>(next)->pushed();
     if (!push) count_event();
     enlist(*next, push);
   }

@@ -35,6 +35,14 @@ public:
   virtual void on_no_memory() noexcept = 0;
 };
 
+// Something that another thread hands to the loop's, where it is delivered; destroyed undelivered
+// if the loop goes first.
+class Posted : public Deliverable {
+public:
+  virtual bool pushed() const noexcept { return true; }
+  size_t collect(std::span<SocketCompletion_T>) override { return 0; }
+};
+
 class Loop {
 public:
   static constexpr HandleKind kHandleKind = HandleKind::loop;
@@ -53,6 +61,8 @@ public:
   Result<int> wait(std::span<SocketCompletion_T> out, int timeout_ms);
   void stop() noexcept;                               // any thread
   Status post(SocketCallback_T callback, void *user); // any thread
+  // deliver() is called on the loop's thread, and owns the object from then on. Any thread.
+  Status post(std::unique_ptr<Posted> posted);
   // Ends the handle and all that stands on the loop: at once inside a callback of this loop, which
   // ends the run. SOCKET_EWRONGTHREAD while another thread runs it. What SocketLoop_free does.
   Status close() noexcept;

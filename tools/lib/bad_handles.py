@@ -23,6 +23,14 @@ LIVE = {
     'SocketListener_T': Recipe('SocketListener_new(loop)'),
     'SocketStream_T': Recipe('SocketStream_connect(loop, "127.0.0.1:9", -1)'),
     'SocketHTTPServer_T': Recipe('SocketHTTPServer_new(loop)'),
+    'SocketFuture_T': Recipe('SocketFuture_new(loop)'),
+    'SocketDgram_T': Recipe('SocketDgram_new(loop)'),
+    'SocketBuf_T': Recipe('SocketBuf_new(64)'),
+    'SocketBufPool_T': Recipe('SocketBufPool_new(64, 2)'),
+    'SocketPipeline_T': Recipe('SocketPipeline_new(loop)'),
+    'SocketLimiter_T': Recipe('SocketLimiter_new(loop, 1000, 1000)'),
+    'SocketWorkers_T': Recipe('SocketWorkers_new()'),
+    'SocketSimulation_T': Recipe('SocketSimulation_new(1)'),
     'SocketHTTP_T': None,  # an exchange exists only inside a server's callback
 }
 
