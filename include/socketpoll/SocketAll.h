@@ -27,7 +27,9 @@
 #ifndef SOCKETPOLL_SOCKETALL_H
 #define SOCKETPOLL_SOCKETALL_H
 
+#include "SocketAsync.h"
 #include "SocketError.h"
+#include "SocketFuture.h"
 #include "SocketListener.h"
 #include "SocketLoop.h"
 #include "SocketPoll.h"

@@ -7,4 +7,11 @@ namespace socketpoll {
 
 inline constexpr int64_t kNsPerMs = 1'000'000;
 
+// What is further away than this, 73 years, is never reached, and no sum with it overflows.
+inline constexpr int64_t kLongestMs = INT64_MAX / kNsPerMs / 4;
+
+constexpr int64_t ns_of_ms(int64_t ms) noexcept {
+  return (ms < kLongestMs ? ms : kLongestMs) * kNsPerMs;
+}
+
 } // namespace socketpoll

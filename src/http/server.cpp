@@ -18,8 +18,8 @@ public:
   Endpoint(Server &server, uint16_t number)
       : acceptor(server.loop(), *this), server_(server), number_(number) {}
 
-  void on_accepted(Fd fd, const Address &peer) override {
-    server_.serve(std::make_unique<TcpTransport>(server_.loop(), std::move(fd)), peer, number_);
+  void on_accepted(std::unique_ptr<Transport> transport, const Address &peer) override {
+    server_.serve(std::move(transport), peer, number_);
   }
   void on_stalled(int code) noexcept override { server_.report_stalled(code); }
   void on_resumed() noexcept override { server_.report_resumed(); }

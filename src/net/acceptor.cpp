@@ -3,6 +3,7 @@
 #include "SocketListener.h"
 
 #include "net/loop.hpp"
+#include "net/tcp_transport.hpp"
 
 namespace socketpoll {
 
@@ -79,7 +80,8 @@ bool Acceptor::accept_one() {
   }
   connections_++;
   try {
-    delegate_.on_accepted(std::move(accepted->fd), accepted->peer);
+    delegate_.on_accepted(std::make_unique<TcpTransport>(loop(), std::move(accepted->fd)),
+                          accepted->peer);
   } catch (const std::bad_alloc &) {
     connections_--;
   }

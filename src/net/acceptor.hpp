@@ -5,6 +5,7 @@
 #include "net/address.hpp"
 #include "net/os_socket.hpp"
 #include "net/timer_heap.hpp"
+#include "net/transport.hpp"
 #include "net/watch.hpp"
 
 namespace socketpoll {
@@ -12,7 +13,7 @@ namespace socketpoll {
 class AcceptorDelegate {
 public:
   // Throws std::bad_alloc, which costs that connection only.
-  virtual void on_accepted(Fd fd, const Address &peer) = 0;
+  virtual void on_accepted(std::unique_ptr<Transport> transport, const Address &peer) = 0;
   virtual void on_stalled(int code) noexcept = 0;
   virtual void on_resumed() noexcept = 0;
 

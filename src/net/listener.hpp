@@ -10,7 +10,7 @@
 
 namespace socketpoll {
 
-class Listener final : public StallReporter, private AcceptorDelegate {
+class Listener final : public StallReporter, private AcceptorDelegate, private FutureSource {
 public:
   static constexpr HandleKind kHandleKind = HandleKind::listener;
 
@@ -28,17 +28,21 @@ public:
   Target accept_target() const noexcept { return target_of(SOCKET_ACCEPTED); }
   void set_callback(SocketCallback_T callback, void *user) noexcept;
   void stream_gone() noexcept { acceptor_.connection_gone(); }
+  // The next stream that the program has not heard of. Throws std::bad_alloc.
+  Result<Future *> async_accept(int timeout_ms);
 
 private:
   explicit Listener(Loop &loop);
-  void on_accepted(Fd fd, const Address &peer) override;
+  void on_accepted(std::unique_ptr<Transport> transport, const Address &peer) override;
   void on_stalled(int code) noexcept override { report_stalled(code); }
   void on_resumed() noexcept override { report_resumed(); }
   void on_dispose() noexcept override;
+  void abandon(Future &) noexcept override { waiting_ = nullptr; }
 
   Acceptor acceptor_;
   os::ListenOptions options_;
   List<Stream, AcceptedTag> streams_;
+  Future *waiting_ = nullptr; // for the next connection
 };
 
 } // namespace socketpoll

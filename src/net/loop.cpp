@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <climits>
 #include <new>
+#include <optional>
 
 namespace socketpoll {
 
@@ -37,6 +38,36 @@ public:
 private:
   Loop &loop_;
   Status status_;
+};
+
+// A turn inside a callback of another one. Until it ends, the descriptor whose event the callback
+// is dealing with is not read, and the bytes that the callback was handed stay where they are.
+class Loop::Nested {
+public:
+  // Throws std::bad_alloc.
+  explicit Nested(Loop &loop)
+      : loop_(loop), scratch_(std::make_unique_for_overwrite<char[]>(kScratchBytes)),
+        active_(std::exchange(loop.active_, nullptr)), handled_(loop.handled_) {
+    scratch_.swap(loop.scratch_);
+    loop.depth_++;
+    if (active_) held_here_ = active_->hold_reading(true);
+  }
+  Nested(const Nested &) = delete;
+  Nested &operator=(const Nested &) = delete;
+  ~Nested() {
+    if (held_here_) active_->hold_reading(false);
+    loop_.depth_--;
+    loop_.active_ = active_;
+    loop_.handled_ += handled_;
+    scratch_.swap(loop_.scratch_);
+  }
+
+private:
+  Loop &loop_;
+  std::unique_ptr<char[]> scratch_;
+  Watch *active_;
+  int handled_;
+  bool held_here_ = false;
 };
 
 // SOCKET_EBUSY: this thread runs it already; SOCKET_EWRONGTHREAD: another one does.
@@ -99,7 +130,7 @@ Result<HandleWord> Loop::create(const char *backend_name) {
 
 Loop::~Loop() {
   reclaim();
-  for (auto *list : {&posts_, &push_ready_, &pull_ready_})
+  for (auto *list : {&posts_, &push_ready_, &delivering_, &pull_ready_})
     while (Deliverable *post = list->pop_front()) std::unique_ptr<Deliverable>{post};
 }
 
@@ -172,16 +203,24 @@ Result<int> Loop::wait(std::span<SocketCompletion_T> out, int timeout_ms) {
   return static_cast<int>(collect(out));
 }
 
+Status Loop::run_until(bool (*met)(void *), void *condition, int timeout_ms) {
+  const Running running(*this);
+  if (running.status().code() == SOCKET_EWRONGTHREAD) return running.status();
+  std::optional<Nested> nested;
+  if (!running.status().ok()) nested.emplace(*this);
+  return turns_until(timeout_ms, 0, [&] { return met(condition); });
+}
+
 template <class Done> Status Loop::turns_until(int timeout_ms, int max_events, Done &&done) {
   const int64_t start = clock_->now_ns();
   const int64_t deadline = timeout_ms < 0 ? INT64_MAX : start + timeout_ms * kNsPerMs;
   int64_t left_ms = timeout_ms;
   for (;;) {
-    if (take_stop()) return Error{SOCKET_ESTOPPED};
+    if (stopped_here()) return Error{SOCKET_ESTOPPED};
     begin_turn();
     const Status status = finish_turn(done() ? 0 : static_cast<int>(left_ms), max_events);
     // Taken here, so that it ends this call and not the next one as well.
-    if (closed_ || take_stop()) return Error{SOCKET_ESTOPPED};
+    if (closed_ || stopped_here()) return Error{SOCKET_ESTOPPED};
     if (!status.ok()) return status;
     if (done()) return {};
     if (timeout_ms < 0) continue;
@@ -209,7 +248,7 @@ Status Loop::finish_turn(int timeout_ms, int max_events) {
     dispatch(*batch);
     deliver();
   }
-  reclaim();
+  if (depth_ == 0) reclaim(); // what is freed may be in use by the callbacks around us
   return batch.ok() ? Status() : Status(batch.error());
 }
 
@@ -250,27 +289,24 @@ void Loop::run(Deferred &deferred) noexcept {
 
 // What is raised meanwhile waits for the next delivery, here and in deliver(), so that two handles
 // which wake each other cannot keep the loop from its descriptors.
+// A nested turn goes on with what the one around it has begun.
 void Loop::run_deferred() noexcept {
-  List<Deferred, DeferredTag> deferred;
-  deferred.splice(deferred_);
+  running_deferred_.splice(deferred_);
   while (!stopping()) {
-    Deferred *next = deferred.pop_front();
+    Deferred *next = running_deferred_.pop_front();
     if (!next) return;
     run(*next);
   }
-  deferred_.splice(deferred);
 }
 
 void Loop::deliver() noexcept {
   run_deferred();
-  List<Deliverable, ReadyTag> ready;
-  ready.splice(push_ready_);
+  delivering_.splice(push_ready_);
   while (!stopping()) {
-    Deliverable *next = ready.pop_front();
+    Deliverable *next = delivering_.pop_front();
     if (!next) return;
     next->deliver();
   }
-  push_ready_.splice(ready);
 }
 
 void Loop::flush_changes() noexcept {
@@ -286,25 +322,31 @@ void Loop::flush_changes() noexcept {
 }
 
 void Loop::dispatch(std::span<SocketEvent_T> events) noexcept {
+  const uint64_t turn = turn_number_;
   for (const SocketEvent_T &event : events) {
     // Not lost: level-triggered, so the kernel tells once more.
     if (stopping()) return;
     Watch &watch = *static_cast<Watch *>(event.data);
     if (!watch.registered_) continue; // an earlier event of this batch ended it
+    active_ = &watch;
     try {
       watch.on_ready(event.events);
     } catch (const std::bad_alloc &) {
       watch.on_no_memory();
     }
+    if (turn_number_ != turn) break; // the callback ran turns of its own, into the same batch
   }
+  active_ = nullptr;
   looked_ns_ = now_ns_;
 }
 
 void Loop::reclaim() noexcept {
   // No later turn lets go of what was borrowed.
-  if (closed_)
-    while (Deferred *next = deferred_.pop_front()) run(*next);
-  while (Retired *retired = retired_.pop_front()) std::unique_ptr<Retired>{retired};
+  if (closed_) {
+    running_deferred_.splice(deferred_);
+    while (Deferred *next = running_deferred_.pop_front()) run(*next);
+  }
+  while (Retired *retired = retired_.pop_front()) retired->reclaim();
 }
 
 size_t Loop::collect(std::span<SocketCompletion_T> out) noexcept {
@@ -329,8 +371,8 @@ ChunkRef Loop::use_received(size_t bytes) noexcept {
 }
 
 int Loop::due_in_ms(int64_t now_ns) noexcept {
-  if (closed_ || stop_.load() || has_posts_.load() || !push_ready_.empty() || !deferred_.empty() ||
-      !changed_.empty())
+  if (closed_ || stop_.load() || has_posts_.load() || !push_ready_.empty() ||
+      !delivering_.empty() || !deferred_.empty() || !running_deferred_.empty() || !changed_.empty())
     return 0;
   if (timers_.empty()) return -1;
   const int64_t left = timers_.next_deadline() - now_ns;
@@ -349,22 +391,30 @@ Watch::~Watch() { unwatch(); }
 
 void Watch::want(int events) noexcept {
   wanted_ = static_cast<short>(events);
-  if (wanted_ != registered_ && !List<Watch, ChangedTag>::contains(*this)) loop_.changed(*this);
+  if (effective() != registered_ && !List<Watch, ChangedTag>::contains(*this)) loop_.changed(*this);
 }
 
 Status Watch::want_now(int events) {
   wanted_ = static_cast<short>(events);
-  if (wanted_ == registered_) return {};
-  if (wanted_ == 0) {
+  const short effective = this->effective();
+  if (effective == registered_) return {};
+  if (effective == 0) {
     (void)loop_.poller().del(fd_); // what is not there need not leave
     registered_ = 0;
     return {};
   }
-  const int level = wanted_ | SOCKET_POLL_LEVEL;
+  const int level = effective | SOCKET_POLL_LEVEL;
   const Status status =
       registered_ ? loop_.poller().mod(fd_, level, this) : loop_.poller().add(fd_, level, this);
-  if (status.ok()) registered_ = wanted_;
+  if (status.ok()) registered_ = effective;
   return status;
+}
+
+bool Watch::hold_reading(bool on) noexcept {
+  if (reading_held_ == on) return false;
+  reading_held_ = on;
+  if (fd_ >= 0) want(wanted_);
+  return true;
 }
 
 void Watch::unwatch() noexcept {

@@ -59,6 +59,13 @@ public:
   Status run();
   Result<int> run_once(int timeout_ms);
   Result<int> wait(std::span<SocketCompletion_T> out, int timeout_ms);
+  // Turns until met() or the timeout, also from inside a callback of this loop. Pulled events stay
+  // queued. SOCKET_ESTOPPED: stopped or closed; the stop is left for the run that it was meant for.
+  template <class Met> Status run_until(Met &&met, int timeout_ms) {
+    using Condition = std::remove_reference_t<Met>;
+    const auto ask = [](void *condition) { return (*static_cast<Condition *>(condition))(); };
+    return run_until(ask, static_cast<void *>(&met), timeout_ms);
+  }
   void stop() noexcept;                               // any thread
   Status post(SocketCallback_T callback, void *user); // any thread
   // deliver() is called on the loop's thread, and owns the object from then on. Any thread.
@@ -106,7 +113,9 @@ public:
 
 private:
   class Running;
+  class Nested;
   Loop() = default;
+  Status run_until(bool (*met)(void *), void *condition, int timeout_ms);
   Status take_ownership() noexcept;
 
   // A turn up to the flush of interests, and from the wait on.
@@ -117,6 +126,8 @@ private:
   void run_posts();
   void fire_timers() noexcept;
   bool take_stop() noexcept { return stop_.load() && stop_.exchange(false); }
+  // A nested turn leaves the stop to the run that it was meant for.
+  bool stopped_here() noexcept { return depth_ > 0 ? stop_.load() : take_stop(); }
   static void run(Deferred &deferred) noexcept;
   void run_deferred() noexcept;
   void deliver() noexcept;
@@ -136,7 +147,9 @@ private:
   int64_t now_ns_ = 0;
   int64_t looked_ns_ = 0;
   uint64_t turn_number_ = 0;
-  int handled_ = 0; // events of this turn
+  int handled_ = 0;         // events of this turn
+  int depth_ = 0;           // turns that are under way inside one another
+  Watch *active_ = nullptr; // the one that the innermost turn dispatches to
   bool closed_ = false;
   std::atomic<bool> stop_{false};
 
@@ -155,14 +168,18 @@ private:
 
   List<LoopObject, OwnedTag> objects_;
   List<Deliverable, ReadyTag> push_ready_;
+  List<Deliverable, ReadyTag> delivering_; // push_ready_ as it was when this delivery began
   List<Deliverable, ReadyTag> pull_ready_;
   List<Watch, ChangedTag> changed_;
   List<Deferred, DeferredTag> deferred_;
+  List<Deferred, DeferredTag> running_deferred_;
   List<Retired, RetiredTag> retired_;
 };
 
 template <class T> Result<T *> LoopObject::adopt(std::unique_ptr<T> object) {
-  auto entered = static_cast<LoopObject &>(*object).enter();
+  HandleFinalizer finalizer = nullptr;
+  if constexpr (requires { T::finalize; }) finalizer = T::finalize; // other threads may pin it
+  auto entered = static_cast<LoopObject &>(*object).enter(finalizer);
   if (!entered.ok()) return entered.error();
   return object.release(); // the loop's from here on
 }

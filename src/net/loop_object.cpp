@@ -6,8 +6,8 @@ namespace socketpoll {
 
 LoopObject::~LoopObject() = default;
 
-Result<HandleWord> LoopObject::enter() {
-  auto handle = HandleTable::instance().insert(kind_, this, loop_.handle());
+Result<HandleWord> LoopObject::enter(HandleFinalizer finalizer) {
+  auto handle = HandleTable::instance().insert(kind_, this, loop_.handle(), finalizer);
   if (!handle.ok()) return handle;
   handle_ = *handle;
   loop_.own(*this);
@@ -73,8 +73,10 @@ void LoopObject::deliver() {
     if (!target.callback || loop_.stopping()) return enlist();
     const SocketCompletion_T event = take_event(target);
     loop_.count_event();
+    if (pending_) enlist(); // the callback may await what comes after this event
     target.callback(&event, target.user);
   }
+  List<Deliverable, ReadyTag>::remove(*this);
 }
 
 size_t LoopObject::collect(std::span<SocketCompletion_T> out) {

@@ -26,6 +26,7 @@ struct RetiredTag;
 class Retired : public Linked<RetiredTag> {
 public:
   virtual ~Retired() = default;
+  virtual void reclaim() noexcept { const std::unique_ptr<Retired> last(this); }
 };
 
 // Something that SocketLoop_wait can fetch completions from.
@@ -86,7 +87,7 @@ protected:
   virtual void on_dispose() noexcept = 0;
 
 private:
-  Result<HandleWord> enter();
+  Result<HandleWord> enter(HandleFinalizer finalizer);
   int first_pending() const noexcept { return pending_ ? __builtin_ctz(pending_) : 0; }
   SocketCompletion_T take_event(const Target &target) noexcept;
   void enlist() noexcept;

@@ -65,6 +65,9 @@ Result<Address> peer_address(int fd) noexcept;
 Status set_option(int fd, int level, int name, int value) noexcept;
 Status set_keepalive(int fd, int idle_s, int interval_s, int count) noexcept;
 
+// What one send may be given, well under IOV_MAX (1,024 on every system in use).
+inline constexpr size_t kMaxSlices = 64;
+
 // All without SIGPIPE, restarted after EINTR. SOCKET_EAGAIN when the kernel takes or has nothing.
 Result<size_t> receive(int fd, std::span<char> into) noexcept;
 Result<size_t> send(int fd, std::span<const iovec> slices, bool more_follows) noexcept;

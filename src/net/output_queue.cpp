@@ -7,7 +7,6 @@
 namespace socketpoll {
 
 namespace {
-constexpr size_t kMaxSlices = 16;
 // Bounds one sendfile(2), so that a fast reader of a large file cannot keep the loop to itself.
 constexpr int64_t kMaxFileBytes = 1 << 20;
 } // namespace
@@ -18,6 +17,8 @@ struct OutputQueue::Segment final : Linked<SegmentTag>, Deferred {
   Borrowed borrowed;
   std::span<const char> rest; // of copied or borrowed bytes
   FileRange file;
+  OutputWaiter *waiter = nullptr;
+  int64_t lent = 0;
 
   bool is_file() const noexcept { return file.file != nullptr; }
   void run_deferred() override {
@@ -46,20 +47,40 @@ void OutputQueue::append_copy(std::span<const char> bytes) {
       return;
     }
   }
-  // All pieces first, so that a failed allocation takes nothing.
-  List<Segment, SegmentTag> pieces;
+  append_all([&](Segment &piece) {
+    if (bytes.empty()) return false;
+    piece.chunk = loop_.chunks().take();
+    const size_t size = std::min(bytes.size(), Chunk::kBytes);
+    std::memcpy(piece.chunk->bytes, bytes.data(), size);
+    piece.chunk->used = static_cast<uint32_t>(size);
+    piece.rest = {piece.chunk->bytes, size};
+    bytes = bytes.subspan(size);
+    return true;
+  });
+}
+
+void OutputQueue::append_lent(std::span<const iovec> pieces, OutputWaiter &waiter) {
+  append_all([&](Segment &segment) {
+    if (pieces.empty()) return false;
+    segment.rest = {static_cast<const char *>(pieces[0].iov_base), pieces[0].iov_len};
+    segment.lent = static_cast<int64_t>(pieces[0].iov_len);
+    segment.waiter = &waiter;
+    pieces = pieces.subspan(1);
+    return true;
+  });
+}
+
+// Appends what `cut` fills, until it returns false: all of it, so that a failed allocation takes
+// nothing.
+template <class Cut> void OutputQueue::append_all(Cut &&cut) {
+  Segments pieces;
   int64_t total = 0;
   try {
-    while (!bytes.empty()) {
+    for (;;) {
       auto piece = std::make_unique<Segment>();
-      piece->chunk = loop_.chunks().take();
-      const size_t size = std::min(bytes.size(), Chunk::kBytes);
-      std::memcpy(piece->chunk->bytes, bytes.data(), size);
-      piece->chunk->used = static_cast<uint32_t>(size);
-      piece->rest = {piece->chunk->bytes, size};
+      if (!cut(*piece)) break;
+      total += static_cast<int64_t>(piece->rest.size());
       pieces.push_back(*piece.release());
-      total += static_cast<int64_t>(size);
-      bytes = bytes.subspan(size);
     }
   } catch (...) {
     while (Segment *piece = pieces.pop_front()) std::unique_ptr<Segment>{piece};
@@ -67,6 +88,17 @@ void OutputQueue::append_copy(std::span<const char> bytes) {
   }
   segments_.splice(pieces);
   bytes_ += total;
+}
+
+void OutputQueue::withdraw(const OutputWaiter &waiter) noexcept {
+  for (Segment *segment = segments_.front(); segment;) {
+    Segment *const next = segments_.next(*segment);
+    if (segment->waiter == &waiter) {
+      bytes_ -= static_cast<int64_t>(segment->rest.size());
+      drop(segment);
+    }
+    segment = next;
+  }
 }
 
 void OutputQueue::append_borrowed(Borrowed borrowed, size_t already_sent) {
@@ -95,10 +127,11 @@ Result<size_t> OutputQueue::send_front(int fd) noexcept {
     if (sent.ok() && *sent == 0) return Error{SOCKET_EIO};
     return sent;
   }
-  iovec slices[kMaxSlices];
+  iovec slices[os::kMaxSlices];
   size_t count = 0;
   Segment *segment = front;
-  for (; segment && !segment->is_file() && count < kMaxSlices; segment = segments_.next(*segment))
+  for (; segment && !segment->is_file() && count < os::kMaxSlices;
+       segment = segments_.next(*segment))
     slices[count++] = {const_cast<char *>(segment->rest.data()), segment->rest.size()};
   return os::send(fd, {slices, count}, segment != nullptr);
 }
@@ -137,11 +170,11 @@ Result<int64_t> OutputQueue::flush(int fd) noexcept {
 }
 
 void OutputQueue::drop(Segment *segment) noexcept {
-  List<Segment, SegmentTag>::remove(*segment);
-  if (segment->borrowed.release)
-    loop_.defer(*segment);
-  else
-    std::unique_ptr<Segment>{segment};
+  Segments::remove(*segment);
+  if (segment->borrowed.release) return loop_.defer(*segment);
+  const std::unique_ptr<Segment> last(segment);
+  const auto unsent = static_cast<int64_t>(segment->rest.size());
+  if (segment->waiter) segment->waiter->on_taken(segment->lent - unsent, unsent);
 }
 
 void OutputQueue::clear() noexcept {

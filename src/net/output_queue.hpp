@@ -14,6 +14,16 @@ namespace socketpoll {
 
 struct SegmentTag;
 
+// Lends pieces of memory to a write, and is told of each piece when the queue has done with it,
+// from inside whatever call that happens in: how many of its bytes went, and how many never will.
+class OutputWaiter {
+public:
+  virtual void on_taken(int64_t sent, int64_t unsent) noexcept = 0;
+
+protected:
+  ~OutputWaiter() = default;
+};
+
 // Memory that a write borrows. `owner` is dropped, or `release (data, user)` is called, when the
 // bytes are no longer needed; never from inside the write that borrowed them.
 struct Borrowed {
@@ -43,6 +53,9 @@ public:
   void append_copy(std::span<const char> bytes);
   void append_borrowed(Borrowed borrowed, size_t already_sent);
   void append_file(FileRange range);
+  void append_lent(std::span<const iovec> pieces, OutputWaiter &waiter);
+  // Takes out what the waiter has lent, and tells it.
+  void withdraw(const OutputWaiter &waiter) noexcept;
 
   // Sends until the queue is empty or the kernel takes no more; how many bytes went. On an error
   // nothing that was queued before it is lost track of: the queue stays as it is.
@@ -51,13 +64,15 @@ public:
 
 private:
   struct Segment;
+  using Segments = List<Segment, SegmentTag>;
+  template <class Cut> void append_all(Cut &&cut);
   Segment &append(std::unique_ptr<Segment> segment, int64_t bytes) noexcept;
   Result<size_t> send_front(int fd) noexcept;
   void consume(size_t sent) noexcept;
   void drop(Segment *segment) noexcept;
 
   Loop &loop_;
-  List<Segment, SegmentTag> segments_;
+  Segments segments_;
   int64_t bytes_ = 0;
 };
 

@@ -11,7 +11,7 @@ namespace {
 constexpr size_t kLeastPullRead = 8192;
 } // namespace
 
-Stream::Stream(Loop &loop, std::unique_ptr<TcpTransport> transport)
+Stream::Stream(Loop &loop, std::unique_ptr<Transport> transport)
     : LoopObject(loop, kHandleKind), transport_(std::move(transport)),
       last_read_ns_(loop.now_ns()) {
   transport_->set_sink(this);
@@ -30,10 +30,8 @@ Result<Stream *> Stream::connect(Loop &loop, const Address &address, int timeout
   return adopted;
 }
 
-Result<Stream *> Stream::accept(Listener &listener, Fd fd) {
-  Loop &loop = listener.loop();
-  std::unique_ptr<Stream> stream(
-      new Stream(loop, std::make_unique<TcpTransport>(loop, std::move(fd))));
+Result<Stream *> Stream::accept(Listener &listener, std::unique_ptr<Transport> transport) {
+  std::unique_ptr<Stream> stream(new Stream(listener.loop(), std::move(transport)));
   auto adopted = adopt(std::move(stream));
   if (!adopted.ok()) return adopted;
   (*adopted)->listener_ = &listener;
@@ -45,9 +43,21 @@ Result<Stream *> Stream::accept(Listener &listener, Fd fd) {
 
 Status Stream::start() {
   if (!transport_->open()) return Error{SOCKET_ECLOSED};
+  if (ops_ && ops_->reading()) return Error{SOCKET_EBUSY};
+  if (ops_ && !started_) take_over();
   started_ = true;
   update_reading();
   return {};
+}
+
+// What reading operations have left over comes as events.
+void Stream::take_over() noexcept {
+  if (Leftover left = ops_->take_leftover(); !left.bytes.empty()) {
+    chunk_ = std::move(left.chunk);
+    data_ = left.bytes;
+    raise(SOCKET_DATA);
+  }
+  if (ops_->ate_eof() && !std::exchange(told_eof_, true)) raise(SOCKET_EOF);
 }
 
 Status Stream::pause() {
@@ -59,9 +69,9 @@ Status Stream::pause() {
 
 // An event that the program has not fetched yet holds reading up, and is no idleness of the peer's.
 void Stream::update_reading() noexcept {
-  const bool wanted = started_ && !closing_;
+  const bool wanted = (started_ || (ops_ && ops_->reading())) && !closing_;
   const bool before = std::exchange(reading_, wanted && !saw_eof_ && !pending(SOCKET_DATA));
-  transport_->keep_received(wanted);
+  transport_->keep_received(wanted || (ops_ && !closing_));
   transport_->read(reading_);
   if (!reading_ || before || idle_timeout_ms_ < 0) return;
   last_read_ns_ = loop().clock().now_ns();
@@ -71,6 +81,7 @@ void Stream::update_reading() noexcept {
 Status Stream::may_write() const noexcept {
   if (!transport_->open()) return Error{SOCKET_ECLOSED};
   if (const Status status = transport_->may_write(); !status.ok()) return status;
+  if (ops_ && ops_->writing()) return Error{SOCKET_EBUSY};
   if (transport_->queued() >= high_mark_) return Error{SOCKET_EAGAIN};
   return {};
 }
@@ -95,6 +106,7 @@ Result<int64_t> Stream::write_ref(Borrowed borrowed) {
 Status Stream::close() {
   if (!transport_->open()) return Error{SOCKET_ECLOSED};
   closing_ = true;
+  if (ops_) ops_->end_reading(SOCKET_ECLOSED);
   transport_->close();
   update_reading();
   schedule();
@@ -158,12 +170,14 @@ void Stream::on_timer() {
 // ---- What the transport tells
 
 std::span<char> Stream::receive_buffer() {
+  if (ops_ && ops_->reading()) return ops_->receive_buffer();
   if (pushes()) return loop().scratch();
   return loop().receive_chunk(kLeastPullRead);
 }
 
 void Stream::on_data(std::span<char> bytes) {
   last_read_ns_ = loop().now_ns();
+  if (ops_ && ops_->reading()) return ops_->on_data(bytes);
   if (pushes()) {
     chunk_ = {};
     SocketCompletion_T event{};
@@ -180,6 +194,8 @@ void Stream::on_data(std::span<char> bytes) {
 
 void Stream::on_eof() {
   saw_eof_ = true;
+  if (ops_ && ops_->reading()) return ops_->on_eof();
+  told_eof_ = true;
   raise(SOCKET_EOF);
   update_reading();
 }
@@ -187,7 +203,10 @@ void Stream::on_eof() {
 void Stream::on_connected() {
   connect_deadline_ns_ = INT64_MAX;
   last_read_ns_ = loop().now_ns();
-  raise(SOCKET_CONNECTED);
+  if (ops_ && ops_->connecting())
+    ops_->on_connected();
+  else
+    raise(SOCKET_CONNECTED);
   schedule();
 }
 
@@ -195,7 +214,49 @@ void Stream::on_close(int code) {
   close_code_ = code;
   reading_ = false;
   loop().timers().disarm(*this);
+  if (ops_) ops_->on_close(code);
   raise(SOCKET_CLOSED);
+}
+
+// ---- Operations that complete once
+
+StreamOps &Stream::ops() {
+  if (!ops_) ops_ = std::make_unique<StreamOps>(*this);
+  return *ops_;
+}
+
+Result<Future *> Stream::async_connect(Loop &loop, const Address &address, int timeout_ms) {
+  if (timeout_ms < -1) return Error{SOCKET_EINVAL};
+  auto stream = connect(loop, address, -1);
+  if (!stream.ok()) return stream.error();
+  try {
+    auto future = (*stream)->ops().connect(timeout_ms);
+    if (!future.ok()) (*stream)->dispose();
+    return future;
+  } catch (const std::bad_alloc &) {
+    (*stream)->dispose();
+    return Error{SOCKET_ENOMEM};
+  }
+}
+
+Result<Future *> Stream::async_read(const ReadRequest &request, int timeout_ms) {
+  if (started_) return Error{SOCKET_ESTATE};
+  if (closing_) return Error{SOCKET_ECLOSED};
+  // What an operation has left over is there even when the connection is gone.
+  if (!transport_->open() && !(ops_ && ops_->has_leftover())) return Error{SOCKET_ECLOSED};
+  return ops().read(request, timeout_ms);
+}
+
+Result<Future *> Stream::async_write(std::vector<iovec> pieces, int timeout_ms) {
+  if (!transport_->open()) return Error{SOCKET_ECLOSED};
+  if (const Status status = transport_->may_write(); !status.ok()) return status.error();
+  return ops().write(std::move(pieces), timeout_ms);
+}
+
+bool Stream::withhold_accept() noexcept {
+  const bool withheld = pending(SOCKET_ACCEPTED);
+  withdraw(SOCKET_ACCEPTED);
+  return withheld;
 }
 
 // ---- How events leave
@@ -232,6 +293,7 @@ void Stream::leave_listener() noexcept {
 
 void Stream::on_dispose() noexcept {
   transport_->set_sink(nullptr);
+  if (ops_) ops_->end();
   transport_->abort(0);
   loop().timers().disarm(*this);
   if (!listener_) return;

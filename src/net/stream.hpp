@@ -4,6 +4,7 @@
 #include "SocketStream.h"
 
 #include "net/loop.hpp"
+#include "net/stream_ops.hpp"
 #include "net/tcp_transport.hpp"
 
 namespace socketpoll {
@@ -20,7 +21,7 @@ public:
 
   static Result<Stream *> connect(Loop &loop, const Address &address, int timeout_ms);
   // Raises SOCKET_ACCEPTED at `listener`.
-  static Result<Stream *> accept(Listener &listener, Fd fd);
+  static Result<Stream *> accept(Listener &listener, std::unique_ptr<Transport> transport);
   ~Stream() override;
 
   Status start();
@@ -35,7 +36,18 @@ public:
   int64_t queued() const noexcept { return transport_->queued(); }
   // SOCKET_ECLOSED once it is closed.
   Result<int> open_fd() const noexcept;
-  TcpTransport &transport() noexcept { return *transport_; }
+  Transport &transport() noexcept { return *transport_; }
+
+  // ---- Operations that complete once
+  static Result<Future *> async_connect(Loop &loop, const Address &address, int timeout_ms);
+  Result<Future *> async_read(const ReadRequest &request, int timeout_ms);
+  Result<Future *> async_write(std::vector<iovec> pieces, int timeout_ms);
+  // For them: another reader has begun or ended; there is more output than before.
+  void reader_changed() noexcept { update_reading(); }
+  void output_grew() noexcept { schedule(); }
+
+  // The program has not heard of it: now it is an operation's.
+  bool withhold_accept() noexcept;
 
   // The listener's callback changed.
   void retarget_accept() noexcept {
@@ -45,7 +57,9 @@ public:
   bool orphan() noexcept;
 
 private:
-  Stream(Loop &loop, std::unique_ptr<TcpTransport> transport);
+  Stream(Loop &loop, std::unique_ptr<Transport> transport);
+  StreamOps &ops();
+  void take_over() noexcept;
 
   std::span<char> receive_buffer() override;
   void on_data(std::span<char> bytes) override;
@@ -67,7 +81,8 @@ private:
   void schedule() noexcept;
   void update_reading() noexcept;
 
-  std::unique_ptr<TcpTransport> transport_;
+  std::unique_ptr<Transport> transport_;
+  std::unique_ptr<StreamOps> ops_;
   Listener *listener_ = nullptr;
   ChunkRef chunk_; // where the bytes of a pending SOCKET_DATA lie
   std::span<const char> data_;
@@ -80,6 +95,7 @@ private:
   bool started_ = false;
   bool closing_ = false;
   bool saw_eof_ = false;
+  bool told_eof_ = false;
   bool reading_ = false; // connected or not: started, and nothing holds it up
 };
 

@@ -7,6 +7,17 @@
 
 namespace socketpoll {
 
+namespace {
+
+// How many slices the first `bytes` cover whole; `bytes` becomes what they cover of the next one.
+size_t whole_slices(std::span<const iovec> slices, size_t &bytes) noexcept {
+  size_t count = 0;
+  while (count < slices.size() && bytes >= slices[count].iov_len) bytes -= slices[count++].iov_len;
+  return count;
+}
+
+} // namespace
+
 TcpTransport::TcpTransport(Loop &loop, Fd fd) noexcept
     : Watch(loop), output_(loop), fd_(std::move(fd)), progress_ns_(loop.now_ns()),
       state_(State::open) {
@@ -40,11 +51,11 @@ void TcpTransport::update_interest() noexcept {
   if (state_ == State::closed) return;
   int events = 0;
   if (state_ == State::connecting || !output_.empty()) events |= POLL_WRITE;
-  if (reads()) events |= POLL_READ;
+  if (may_receive()) events |= POLL_READ;
   want(events);
 }
 
-bool TcpTransport::reads() const noexcept {
+bool TcpTransport::may_receive() const noexcept {
   return (state_ == State::open || state_ == State::broken) && reading_ && !saw_eof_;
 }
 
@@ -57,7 +68,7 @@ void TcpTransport::on_ready(int events) {
   if (state_ == State::connecting) return finish_connect();
   constexpr int kBroken = POLL_ERROR | POLL_HANGUP;
   if ((events & (POLL_WRITE | kBroken)) && !output_.empty()) flush();
-  if ((events & (POLL_READ | kBroken)) && reads()) receive();
+  if ((events & (POLL_READ | kBroken)) && may_receive() && !reading_held()) receive();
 }
 
 void TcpTransport::finish_connect() {
@@ -127,8 +138,7 @@ Status TcpTransport::write(std::span<const iovec> slices) {
   auto sent = send_now(slices);
   if (!sent.ok()) return sent.error();
   size_t skip = *sent;
-  for (; !slices.empty() && skip >= slices[0].iov_len; slices = slices.subspan(1))
-    skip -= slices[0].iov_len;
+  slices = slices.subspan(whole_slices(slices, skip));
   if (slices.empty()) return {};
   return queue_rest([&] {
     for (const iovec &slice : slices) {
@@ -173,10 +183,32 @@ Status TcpTransport::write_file(std::span<const char> head, FileRange range) {
   return close_code_ ? Status(Error{close_code_}) : Status();
 }
 
+Result<size_t> TcpTransport::write_lent(std::span<iovec> pieces, OutputWaiter &waiter) {
+  if (const Status status = may_write(); !status.ok()) return status.error();
+  auto sent = send_now(pieces.first(std::min(pieces.size(), os::kMaxSlices)));
+  if (!sent.ok()) return sent;
+  size_t skip = *sent;
+  pieces = pieces.subspan(whole_slices(pieces, skip));
+  if (pieces.empty()) return sent;
+  pieces[0] = {static_cast<char *>(pieces[0].iov_base) + skip, pieces[0].iov_len - skip};
+  const Status status = queue_rest([&] { output_.append_lent(pieces, waiter); });
+  if (!status.ok()) return status.error();
+  return sent;
+}
+
+void TcpTransport::withdraw(const OutputWaiter &waiter) noexcept {
+  output_.withdraw(waiter);
+  if (state_ != State::closed) output_shrank();
+}
+
 void TcpTransport::flush() noexcept {
   auto sent = output_.flush(fd_.get());
   if (!sent.ok()) return sending_failed(sent.code());
   if (*sent > 0) progress_ns_ = std::max(progress_ns_, loop().now_ns());
+  output_shrank();
+}
+
+void TcpTransport::output_shrank() noexcept {
   if (owes_drain_ && output_.bytes() <= low_mark_) {
     owes_drain_ = false;
     tell_drain_ = true;

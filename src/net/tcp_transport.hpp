@@ -18,6 +18,8 @@ public:
   Status write(std::span<const iovec> slices) override;
   Status write_borrowed(std::span<const char> head, Borrowed borrowed) override;
   Status write_file(std::span<const char> head, FileRange range) override;
+  Result<size_t> write_lent(std::span<iovec> pieces, OutputWaiter &waiter) override;
+  void withdraw(const OutputWaiter &waiter) noexcept override;
   void read(bool on) noexcept override;
   Status shutdown() override;
   void close() noexcept override;
@@ -28,15 +30,11 @@ public:
     low_mark_ = bytes;
     if (output_.bytes() > bytes) owes_drain_ = true; // a writer may be waiting to hear of it
   }
-
-  // A broken connection (its output is lost) still delivers what the kernel has received, as long
-  // as this is on, and closes with the reason after that.
-  void keep_received(bool on) noexcept;
-  // Whether a write would be taken: SOCKET_ENOTCONN, SOCKET_ESTATE, or why it is closed.
-  Status may_write() const noexcept;
-  bool connecting() const noexcept { return state_ == State::connecting; }
-  bool open() const noexcept { return state_ != State::closed; }
-  int fd() const noexcept { return fd_.get(); }
+  void keep_received(bool on) noexcept override;
+  Status may_write() const noexcept override;
+  bool connecting() const noexcept override { return state_ == State::connecting; }
+  bool open() const noexcept override { return state_ != State::closed; }
+  int fd() const noexcept override { return fd_.get(); }
 
 private:
   enum class State : uint8_t { connecting, open, closing, broken, closed };
@@ -50,11 +48,12 @@ private:
   // Sends as much of the slices as the kernel takes now; how many bytes.
   Result<size_t> send_now(std::span<const iovec> slices) noexcept;
   template <class Queue> Status queue_rest(Queue &&queue) noexcept;
-  bool reads() const noexcept;
+  bool may_receive() const noexcept;
   void sending_failed(int code) noexcept;
   void finish_connect();
   void receive();
   void flush() noexcept;
+  void output_shrank() noexcept;
   void update_interest() noexcept;
 
   OutputQueue output_;

@@ -14,11 +14,10 @@ public:
   }
 
   Status start(int64_t delay_ms, int64_t period_ms) noexcept {
-    constexpr int64_t kLongest = INT64_MAX / kNsPerMs / 4; // 73 years: no sum below overflows
     if (delay_ms < 0 || period_ms < 0) return Error{SOCKET_EINVAL};
     stop();
-    period_ns_ = std::min(period_ms, kLongest) * kNsPerMs;
-    loop().timers().arm(*this, loop().clock().now_ns() + std::min(delay_ms, kLongest) * kNsPerMs);
+    period_ns_ = ns_of_ms(period_ms);
+    loop().timers().arm(*this, loop().clock().now_ns() + ns_of_ms(delay_ms));
     return {};
   }
   void stop() noexcept {

@@ -19,6 +19,7 @@ void TimerHeap::join(TimerNode &node) {
 }
 
 void TimerHeap::leave(TimerNode &node) noexcept {
+  if (node.heap_ != this) return;
   disarm(node);
   node.heap_ = nullptr;
   joined_--;

@@ -40,6 +40,11 @@ public:
   // Sends `head` (copied if need be), then the borrowed bytes without a copy.
   virtual Status write_borrowed(std::span<const char> head, Borrowed borrowed) = 0;
   virtual Status write_file(std::span<const char> head, FileRange range) = 0;
+  // Sends the pieces without a copy; how many of their bytes went at once. The waiter is told of
+  // the rest, if any, as it goes.
+  virtual Result<size_t> write_lent(std::span<iovec> pieces, OutputWaiter &waiter) = 0;
+  // Gives back what the waiter has lent; it is told now.
+  virtual void withdraw(const OutputWaiter &waiter) noexcept = 0;
 
   virtual void read(bool on) noexcept = 0;
   // Ends our sending side after what is queued.
@@ -48,6 +53,16 @@ public:
   virtual void close() noexcept = 0;
   // Closes now, with `code`; on_close follows.
   virtual void abort(int code) noexcept = 0;
+
+  // A broken connection (its output is lost) still delivers what had been received, as long as this
+  // is on, and closes with the reason after that.
+  virtual void keep_received(bool on) noexcept = 0;
+  // Whether a write would be taken: SOCKET_ENOTCONN, SOCKET_ESTATE, or why it is closed.
+  virtual Status may_write() const noexcept = 0;
+  virtual bool connecting() const noexcept = 0;
+  virtual bool open() const noexcept = 0;
+  // -1 where there is none.
+  virtual int fd() const noexcept = 0;
 
   virtual int64_t queued() const noexcept = 0;
   // The loop's time at which the peer last took output, or the queue was last empty.

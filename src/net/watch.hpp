@@ -3,6 +3,8 @@
 // because a hung-up descriptor would otherwise be reported for ever.
 #pragma once
 
+#include "SocketPoll.h"
+
 #include "base/list.hpp"
 #include "base/result.hpp"
 
@@ -31,6 +33,11 @@ public:
   // Leaves the kernel's set at once; no event arrives any more, not even from the present batch.
   void unwatch() noexcept;
 
+  // While on, the descriptor is not read, whatever is wanted; what it is wanted for stays as it is.
+  // False if it was so already.
+  bool hold_reading(bool on) noexcept;
+  bool reading_held() const noexcept { return reading_held_; }
+
   virtual void on_ready(int events) = 0;
   // The kernel refused what was wanted: SOCKET_ENOSPC, SOCKET_ENOMEM, SOCKET_EBADF...
   virtual void on_refused(int code) noexcept = 0;
@@ -39,10 +46,15 @@ public:
 
 private:
   friend class Loop;
+  short effective() const noexcept {
+    return reading_held_ ? static_cast<short>(wanted_ & ~(POLL_READ | SOCKET_POLL_PEER_CLOSED))
+                         : wanted_;
+  }
   Loop &loop_;
   int fd_ = -1;
   short wanted_ = 0;
   short registered_ = 0;
+  bool reading_held_ = false;
 };
 
 } // namespace socketpoll

@@ -47,7 +47,7 @@ class Arguments(command.Case):
                     ([folder + '/absent'], f'cannot serve {folder}/absent: no such file or registration (SOCKET_ENOENT)'),
                     ([file.name], f'cannot serve {file.name}: not a directory (SOCKET_ENOTDIR)'),
                     ([folder, '--bind', '999.1.1.1'], 'cannot listen on 999.1.1.1:8080: '
-                                                      'not a numeric address with a port (SOCKET_EADDRESS)'),
+                                                      'not an address with a port (SOCKET_EADDRESS)'),
                     ([folder, '--bind=192.0.2.1'], 'cannot listen on 192.0.2.1:8080: '
                                                    'address not available on this machine (SOCKET_EADDRNOTAVAIL)'),
                     ([folder, '--access-log', folder], f'cannot append to {folder}: Is a directory')):

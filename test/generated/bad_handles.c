@@ -3,7 +3,9 @@
 #include "bad_handles.h"
 
 #include "SocketAll.h"
+#include "SocketAsync.h"
 #include "SocketError.h"
+#include "SocketFuture.h"
 #include "SocketHTTP.h"
 #include "SocketHTTPServer.h"
 #include "SocketListener.h"
@@ -22,6 +24,7 @@ enum kind {
   KIND_SocketListener_T,
   KIND_SocketStream_T,
   KIND_SocketHTTPServer_T,
+  KIND_SocketFuture_T,
   KIND_SocketHTTP_T,
   KIND_COUNT
 };
@@ -91,6 +94,15 @@ static void free_SocketHTTPServer_T(void *word) {
   SocketHTTPServer_free(&handle);
 }
 
+static void *make_SocketFuture_T(void) {
+  SocketLoop_T loop = (SocketLoop_T)live_handle(KIND_SocketLoop_T);
+  return (void *)SocketFuture_new(loop);
+}
+static void free_SocketFuture_T(void *word) {
+  SocketFuture_T handle = (SocketFuture_T)word;
+  SocketFuture_free(&handle);
+}
+
 static const struct recipe recipes[] = {
     {"SocketPoll_T", make_SocketPoll_T, free_SocketPoll_T, alive_SocketPoll_T},
     {"SocketLoop_T", make_SocketLoop_T, free_SocketLoop_T, NULL},
@@ -99,9 +111,38 @@ static const struct recipe recipes[] = {
     {"SocketListener_T", make_SocketListener_T, free_SocketListener_T, NULL},
     {"SocketStream_T", make_SocketStream_T, free_SocketStream_T, NULL},
     {"SocketHTTPServer_T", make_SocketHTTPServer_T, free_SocketHTTPServer_T, NULL},
+    {"SocketFuture_T", make_SocketFuture_T, free_SocketFuture_T, NULL},
     {"SocketHTTP_T", NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL},
 };
+
+/* SocketAsync.h */
+EXPECT_NULL(SocketLoop_T, SocketAsync_sleep, SocketAsync_sleep(handle, 0))
+EXPECT_NULL(SocketLoop_T, SocketAsync_connect, SocketAsync_connect(handle, "text", 0))
+EXPECT_NULL(SocketListener_T, SocketAsync_accept, SocketAsync_accept(handle, 0))
+EXPECT_NULL(SocketStream_T, SocketAsync_read, SocketAsync_read(handle, NULL, 0, 0))
+EXPECT_NULL(SocketStream_T, SocketAsync_read_exactly, SocketAsync_read_exactly(handle, NULL, 0, 0))
+EXPECT_NULL(SocketStream_T, SocketAsync_read_until, SocketAsync_read_until(handle, NULL, 0, NULL, 0, 0))
+EXPECT_NULL(SocketStream_T, SocketAsync_write, SocketAsync_write(handle, NULL, 0, 0))
+EXPECT_NULL(SocketStream_T, SocketAsync_writev, SocketAsync_writev(handle, NULL, NULL, 0, 0))
+
+/* SocketFuture.h */
+EXPECT_NULL(SocketLoop_T, SocketFuture_new, SocketFuture_new(handle))
+EXPECT_FREE(SocketFuture_T, SocketFuture_free)
+EXPECT_NUMBER(SocketFuture_T, SocketFuture_release, SocketFuture_release(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketFuture_T, SocketFuture_complete, SocketFuture_complete(handle, 0, 0, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketFuture_T, SocketFuture_cancel, SocketFuture_cancel(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketFuture_T, SocketFuture_then, SocketFuture_then(handle, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketFuture_T, SocketFuture_await, SocketFuture_await(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketFuture_T, SocketFuture_select, SocketFuture_select(&handle, 1, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketFuture_T, SocketFuture_all_done, SocketFuture_all_done(&handle, 1, 0), SOCKET_EBADHANDLE)
+EXPECT_NULL(SocketFuture_T, SocketFuture_any, SocketFuture_any(&handle, 1))
+EXPECT_NULL(SocketFuture_T, SocketFuture_all, SocketFuture_all(&handle, 1))
+EXPECT_NUMBER(SocketFuture_T, SocketFuture_is_done, SocketFuture_is_done(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketFuture_T, SocketFuture_get_status, SocketFuture_get_status(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketFuture_T, SocketFuture_get_result, SocketFuture_get_result(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketFuture_T, SocketFuture_get_progress, SocketFuture_get_progress(handle), SOCKET_EBADHANDLE)
+EXPECT_NULL(SocketFuture_T, SocketFuture_get_data, SocketFuture_get_data(handle))
 
 /* SocketHTTP.h */
 EXPECT_NULL(SocketHTTP_T, SocketHTTP_get_method, SocketHTTP_get_method(handle))
@@ -237,6 +278,30 @@ EXPECT_NUMBER(SocketWatch_T, SocketWatch_set_events, SocketWatch_set_events(hand
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(bad_SocketAsync_sleep),
+      cmocka_unit_test(bad_SocketAsync_connect),
+      cmocka_unit_test(bad_SocketAsync_accept),
+      cmocka_unit_test(bad_SocketAsync_read),
+      cmocka_unit_test(bad_SocketAsync_read_exactly),
+      cmocka_unit_test(bad_SocketAsync_read_until),
+      cmocka_unit_test(bad_SocketAsync_write),
+      cmocka_unit_test(bad_SocketAsync_writev),
+      cmocka_unit_test(bad_SocketFuture_new),
+      cmocka_unit_test(bad_SocketFuture_free),
+      cmocka_unit_test(bad_SocketFuture_release),
+      cmocka_unit_test(bad_SocketFuture_complete),
+      cmocka_unit_test(bad_SocketFuture_cancel),
+      cmocka_unit_test(bad_SocketFuture_then),
+      cmocka_unit_test(bad_SocketFuture_await),
+      cmocka_unit_test(bad_SocketFuture_select),
+      cmocka_unit_test(bad_SocketFuture_all_done),
+      cmocka_unit_test(bad_SocketFuture_any),
+      cmocka_unit_test(bad_SocketFuture_all),
+      cmocka_unit_test(bad_SocketFuture_is_done),
+      cmocka_unit_test(bad_SocketFuture_get_status),
+      cmocka_unit_test(bad_SocketFuture_get_result),
+      cmocka_unit_test(bad_SocketFuture_get_progress),
+      cmocka_unit_test(bad_SocketFuture_get_data),
       cmocka_unit_test(bad_SocketHTTP_get_method),
       cmocka_unit_test(bad_SocketHTTP_get_target),
       cmocka_unit_test(bad_SocketHTTP_get_path),

@@ -75,6 +75,15 @@ public:
     return write(slices);
   }
   Status write_file(std::span<const char>, FileRange) override { return Error{SOCKET_ENOTSUP}; }
+  Result<size_t> write_lent(std::span<iovec>, OutputWaiter &) override {
+    return Error{SOCKET_ENOTSUP};
+  }
+  void withdraw(const OutputWaiter &) noexcept override {}
+  void keep_received(bool) noexcept override {}
+  Status may_write() const noexcept override { return {}; }
+  bool connecting() const noexcept override { return false; }
+  bool open() const noexcept override { return state_ != State::closed; }
+  int fd() const noexcept override { return -1; }
   void read(bool on) noexcept override { reading_ = on; }
   Status shutdown() override {
     shut_ = true;

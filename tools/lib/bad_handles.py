@@ -38,7 +38,7 @@ LIVE = {
 ANSWERS = {
 }
 
-BENIGN = {'handle': 'NULL', 'handle pointer': 'NULL', 'pointer': 'NULL', 'string': '"text"',
+BENIGN = {'handle': 'NULL', 'handle array': 'NULL', 'handle pointer': 'NULL', 'pointer': 'NULL', 'string': '"text"',
           'number': '0', 'callback': 'NULL'}
 
 
@@ -63,7 +63,9 @@ def call(function, position, live_first=None):
     arguments = []
     for i, parameter in enumerate(function.parameters):
         if i == position:
-            arguments.append('handle')
+            arguments.append('&handle' if parameter.kind == 'handle array' else 'handle')
+        elif i - 1 == position and function.parameters[position].kind == 'handle array':
+            arguments.append('1')
         elif i == live_first:
             arguments.append(f'({parameter.type})live_handle(KIND_{parameter.type})')
         else:
@@ -71,9 +73,14 @@ def call(function, position, live_first=None):
     return f'{function.name}({", ".join(arguments)})'
 
 
+def handle_type(parameter):
+    """SocketFuture_T, of a parameter that is one or an array of them."""
+    return parameter.type.removeprefix('const ').removesuffix('*').strip()
+
+
 def test_lines(function, interface):
     """The macro calls for one function, as (test name, line) pairs."""
-    handles = [i for i, p in enumerate(function.parameters) if p.kind == 'handle']
+    handles = [i for i, p in enumerate(function.parameters) if p.kind in ('handle', 'handle array')]
     variables = [i for i, p in enumerate(function.parameters) if p.kind == 'handle pointer']
     name = function.name
     if name.endswith('_free') and variables == [0] and len(function.parameters) == 1:
@@ -88,13 +95,13 @@ def test_lines(function, interface):
     macro, extra = judgement(function, interface)
     tail = f', {extra}' if extra else ''
     first = handles[0]
-    type_name = function.parameters[first].type
+    type_name = handle_type(function.parameters[first])
     yield name, f'{macro}({type_name}, {name}, {call(function, first)}{tail})'
     for second in handles[1:]:
         if LIVE.get(type_name) and macro in ('EXPECT_NUMBER', 'EXPECT_NULL'):
             # Here NULL may well be legal.
             label = f'{name}_{function.parameters[second].name}'
-            second_type = function.parameters[second].type
+            second_type = handle_type(function.parameters[second])
             attempt = f'handle ? {call(function, second, first)} : {extra or "NULL"}'
             yield label, f'{macro}({second_type}, {label}, {attempt}{tail})'
 

@@ -15,7 +15,7 @@ class Unparsable(Exception):
 class Parameter:
     type: str          # 'SocketLoop_T', 'const char *', ...; 'callback' for a function pointer
     name: str
-    kind: str = ''     # handle, handle pointer, pointer, string, number, callback
+    kind: str = ''     # handle, handle array, handle pointer, pointer, string, number, callback
 
 
 @dataclass
@@ -148,6 +148,8 @@ def kind_of(parameter, interface):
         return 'callback'
     words = [w for w in re.findall(r'\w+|\*', parameter.type) if w not in ('const', 'struct', 'enum', 'unsigned', 'long')]
     base, stars = (words[0] if words[:1] != ['*'] else 'int') if words else 'int', words.count('*')
+    if base in interface.handles and stars == 1 and parameter.type.startswith('const '):
+        return 'handle array'
     if base in interface.handles:
         return ('handle', 'handle pointer', 'pointer')[min(stars, 2)]
     if base in interface.signatures and stars == 1:

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+ * SocketAsync.h - every operation that completes once.
+ *
+ *   SocketFuture_T read = SocketAsync_read (stream, buffer, sizeof buffer, 5000);
+ *   int64_t n = SocketFuture_await (read, -1);    // or SocketFuture_then (read, on_read, user)
+ *   SocketFuture_free (&read);
+ *
+ * Each begins at once and returns a future, which the caller frees. What is wrong with the call
+ * itself gives NULL and a code: SOCKET_EINVAL, SOCKET_EBUSY (another such operation is under way),
+ * SOCKET_ESTATE (a stream that delivers events by SocketStream_start), SOCKET_ENOMEM. What happens
+ * on the way is the future's outcome.
+ *
+ * timeout_ms: how long the operation may take in all, -1 for ever; less is SOCKET_EINVAL. After it
+ * the future ends with SOCKET_ETIMEDOUT. Canceling, timing out or freeing the future takes back the
+ * caller's memory at once, and leaves the stream as it is, with what was moved so far moved.
+ * Freeing the handle that an operation was begun on ends it with SOCKET_ECANCELED, closing it with
+ * SOCKET_ECLOSED.
+ *
+ * A stream has room for one reading and one writing operation at a time; a second of either is
+ * SOCKET_EBUSY. SOCKET_CLOSED is delivered to streams used by operations as to others.
+ *
+ * Threads and bad handles: as SocketLoop.h says. */
+#ifndef SOCKETPOLL_SOCKETASYNC_H
+#define SOCKETPOLL_SOCKETASYNC_H
+
+#include "SocketFuture.h"
+#include "SocketListener.h"
+#include "SocketStream.h"
+
+enum SocketAsyncLimits {
+  SOCKET_ASYNC_MAX_DELIMITER = 16, /* bytes of SocketAsync_read_until's delimiter */
+  SOCKET_ASYNC_MAX_SLICES = 1024   /* pieces of SocketAsync_writev */
+};
+
+/* Completes after `ms` milliseconds, 0 or more, with the result 0. */
+SOCKET_API SocketFuture_T SocketAsync_sleep(SocketLoop_T loop, int64_t ms);
+
+/* Connects to an address, as SocketStream_connect does. The outcome's data is the stream, in pull
+ * delivery and not started; no SOCKET_CONNECTED is delivered. */
+SOCKET_API SocketFuture_T SocketAsync_connect(SocketLoop_T loop, const char *address,
+                                              int timeout_ms);
+
+/* Takes the next connection of a listener that listens, the oldest that has not been delivered
+ * first. The outcome's data is the stream; no SOCKET_ACCEPTED is delivered for it. */
+SOCKET_API SocketFuture_T SocketAsync_accept(SocketListener_T listener, int timeout_ms);
+
+/* Receives what comes next, at least 1 and at most `capacity` bytes, straight into `buffer`
+ * (required, lent until the future ends). The result is how many; 0 at the end of the stream, now
+ * and ever after. recv(2). */
+SOCKET_API SocketFuture_T SocketAsync_read(SocketStream_T stream, void *buffer, int64_t capacity,
+                                           int timeout_ms);
+
+/* Receives exactly `length` bytes. A result below that: the stream ended before. */
+SOCKET_API SocketFuture_T SocketAsync_read_exactly(SocketStream_T stream, void *buffer,
+                                                   int64_t length, int timeout_ms);
+
+/* Receives up to and including the delimiter (1 to 16 bytes, copied). The result counts it; bytes
+ * behind it wait for the next operation or SocketStream_start. SOCKET_ENOBUFS: `capacity` bytes are
+ * there and no delimiter among them; they stay in the buffer. If the stream ends before it, the
+ * result is what came, without a delimiter at its end. */
+SOCKET_API SocketFuture_T SocketAsync_read_until(SocketStream_T stream, void *buffer,
+                                                 int64_t capacity, const void *delimiter,
+                                                 int delimiter_length, int timeout_ms);
+
+/* Sends `length` bytes of `data` (lent until the future ends) without copying them, behind what is
+ * queued already; ends when the kernel has taken the last one. The result is `length`. While it is
+ * under way SocketStream_write gives SOCKET_EBUSY. send(2). */
+SOCKET_API SocketFuture_T SocketAsync_write(SocketStream_T stream, const void *data, int64_t length,
+                                            int timeout_ms);
+
+/* The same for `count` pieces in order (1 to 1024; the two arrays are copied, the pieces lent).
+ * sendmsg(2). */
+SOCKET_API SocketFuture_T SocketAsync_writev(SocketStream_T stream, const void *const *data,
+                                             const int64_t *lengths, int count, int timeout_ms);
+
+#endif

@@ -1,0 +1,95 @@
+// extern "C" functions of SocketAsync.h.
+#include "SocketAsync.h"
+
+#include "net/future.hpp"
+#include "net/listener.hpp"
+#include "net/object_c.hpp"
+#include "net/stream.hpp"
+
+using namespace socketpoll;
+
+namespace {
+
+// Looks up what the operation is begun on; `begin (it)` returns a Result<Future *>.
+template <class T, class Handle, class Begin>
+SocketFuture_T begin_on(Handle handle, Begin &&begin) noexcept {
+  return guarded_new<SocketFuture_T>([&]() -> Result<HandleWord> {
+    auto found = find<T>(handle);
+    if (!found.ok()) return found.error();
+    Result<Future *> future = begin(**found);
+    if (!future.ok()) return future.error();
+    return (*future)->handle();
+  });
+}
+
+SocketFuture_T begin_read(SocketStream_T stream, void *buffer, int64_t capacity, int64_t least,
+                          std::span<const char> delimiter, int timeout_ms) noexcept {
+  return begin_on<Stream>(stream, [&](Stream &self) -> Result<Future *> {
+    if (!buffer || capacity < 1) return Error{SOCKET_EINVAL};
+    const std::span<char> into(static_cast<char *>(buffer), static_cast<size_t>(capacity));
+    return self.async_read({into, static_cast<size_t>(least), delimiter}, timeout_ms);
+  });
+}
+
+} // namespace
+
+SocketFuture_T SocketAsync_sleep(SocketLoop_T loop, int64_t ms) {
+  return begin_on<Loop>(loop, [&](Loop &on) { return Future::create_sleep(on, ms); });
+}
+
+SocketFuture_T SocketAsync_connect(SocketLoop_T loop, const char *address, int timeout_ms) {
+  return begin_on<Loop>(loop, [&](Loop &on) -> Result<Future *> {
+    auto parsed = Address::parse(address ? address : "");
+    if (!parsed.ok())
+      return explain(parsed.error(), "cannot connect to %s", address ? address : "NULL");
+    return Stream::async_connect(on, *parsed, timeout_ms);
+  });
+}
+
+SocketFuture_T SocketAsync_accept(SocketListener_T listener, int timeout_ms) {
+  return begin_on<Listener>(listener,
+                            [&](Listener &self) { return self.async_accept(timeout_ms); });
+}
+
+SocketFuture_T SocketAsync_read(SocketStream_T stream, void *buffer, int64_t capacity,
+                                int timeout_ms) {
+  return begin_read(stream, buffer, capacity, 1, {}, timeout_ms);
+}
+
+SocketFuture_T SocketAsync_read_exactly(SocketStream_T stream, void *buffer, int64_t length,
+                                        int timeout_ms) {
+  return begin_read(stream, buffer, length, length, {}, timeout_ms);
+}
+
+SocketFuture_T SocketAsync_read_until(SocketStream_T stream, void *buffer, int64_t capacity,
+                                      const void *delimiter, int delimiter_length, int timeout_ms) {
+  const bool usable =
+      delimiter && delimiter_length >= 1 && delimiter_length <= SOCKET_ASYNC_MAX_DELIMITER;
+  // An unusable delimiter is refused where the buffer is, after the handle was looked at.
+  return begin_read(stream, usable ? buffer : nullptr, capacity, capacity,
+                    usable ? bytes_of(delimiter, delimiter_length) : std::span<const char>(),
+                    timeout_ms);
+}
+
+SocketFuture_T SocketAsync_write(SocketStream_T stream, const void *data, int64_t length,
+                                 int timeout_ms) {
+  return SocketAsync_writev(stream, &data, &length, 1, timeout_ms);
+}
+
+SocketFuture_T SocketAsync_writev(SocketStream_T stream, const void *const *data,
+                                  const int64_t *lengths, int count, int timeout_ms) {
+  return begin_on<Stream>(stream, [&](Stream &self) -> Result<Future *> {
+    if (!data || !lengths || count < 1 || count > SOCKET_ASYNC_MAX_SLICES)
+      return Error{SOCKET_EINVAL};
+    std::vector<iovec> pieces;
+    pieces.reserve(static_cast<size_t>(count));
+    int64_t total = 0;
+    for (int i = 0; i < count; i++) {
+      if (!valid_bytes(data[i], lengths[i]) || lengths[i] > INT64_MAX - total)
+        return Error{SOCKET_EINVAL};
+      total += lengths[i];
+      pieces.push_back({const_cast<void *>(data[i]), static_cast<size_t>(lengths[i])});
+    }
+    return self.async_write(std::move(pieces), timeout_ms);
+  });
+}
