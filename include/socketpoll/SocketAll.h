@@ -33,6 +33,7 @@
 #include "SocketListener.h"
 #include "SocketLoop.h"
 #include "SocketPoll.h"
+#include "SocketSimulation.h"
 #include "SocketStream.h"
 #include "SocketTimer.h"
 #include "SocketVersion.h"

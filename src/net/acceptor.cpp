@@ -31,7 +31,7 @@ Acceptor::Acceptor(Loop &loop, AcceptorDelegate &delegate)
 }
 
 Status Acceptor::listen(const Address &address, const os::ListenOptions &options) {
-  auto fd = os::listen_tcp(address, options);
+  auto fd = os::listen_tcp(address, options, loop().network());
   if (!fd.ok()) return fd.error();
   watch(fd->get());
   const Status status = want_now(paused_ ? 0 : POLL_READ);

@@ -79,6 +79,11 @@ Status Loop::take_ownership() noexcept {
   return {};
 }
 
+bool Loop::running() noexcept {
+  const std::lock_guard lock(owner_mutex_);
+  return running_;
+}
+
 Status Loop::claim() noexcept {
   std::lock_guard lock(owner_mutex_);
   return take_ownership();
@@ -115,10 +120,17 @@ struct Loop::Post final : Posted {
 };
 
 Result<HandleWord> Loop::create(const char *backend_name) {
-  std::unique_ptr<Loop> loop(new Loop);
   auto poller = Poller::create(backend_name, 0);
   if (!poller.ok()) return poller.error();
-  loop->poller_ = poller.take();
+  return create(poller.take(), std::make_unique<SystemClock>(), nullptr);
+}
+
+Result<HandleWord> Loop::create(std::unique_ptr<Poller> poller, std::unique_ptr<Clock> clock,
+                                Network *network) {
+  std::unique_ptr<Loop> loop(new Loop);
+  loop->poller_ = std::move(poller);
+  loop->clock_ = std::move(clock);
+  loop->network_ = network;
   loop->update_now();
   auto handle = HandleTable::instance().insert(kHandleKind, loop.get(), 0, finalize_loop);
   if (!handle.ok()) return handle;
@@ -399,13 +411,13 @@ Status Watch::want_now(int events) {
   const short effective = this->effective();
   if (effective == registered_) return {};
   if (effective == 0) {
-    (void)loop_.poller().del(fd_); // what is not there need not leave
+    (void)loop_.poller().del(poll_number(fd_)); // what is not there need not leave
     registered_ = 0;
     return {};
   }
   const int level = effective | SOCKET_POLL_LEVEL;
-  const Status status =
-      registered_ ? loop_.poller().mod(fd_, level, this) : loop_.poller().add(fd_, level, this);
+  const Status status = registered_ ? loop_.poller().mod(poll_number(fd_), level, this)
+                                    : loop_.poller().add(poll_number(fd_), level, this);
   if (status.ok()) registered_ = effective;
   return status;
 }
@@ -419,7 +431,7 @@ bool Watch::hold_reading(bool on) noexcept {
 
 void Watch::unwatch() noexcept {
   List<Watch, ChangedTag>::remove(*this);
-  if (registered_) (void)loop_.poller().del(fd_);
+  if (registered_) (void)loop_.poller().del(poll_number(fd_));
   wanted_ = registered_ = 0;
   fd_ = -1;
 }

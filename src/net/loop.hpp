@@ -13,6 +13,7 @@
 #include "net/chunk_pool.hpp"
 #include "net/clock.hpp"
 #include "net/loop_object.hpp"
+#include "net/simulated_socket.hpp"
 #include "net/timer_heap.hpp"
 #include "net/watch.hpp"
 #include "poll/poller.hpp"
@@ -50,6 +51,9 @@ public:
 
   // backend_name may be nullptr. Throws std::bad_alloc.
   static Result<HandleWord> create(const char *backend_name);
+  // Over another clock and another poll, and sockets from another network than the kernel's.
+  static Result<HandleWord> create(std::unique_ptr<Poller> poller, std::unique_ptr<Clock> clock,
+                                   Network *network);
   ~Loop();
 
   // Makes the calling thread the owner. SOCKET_EBUSY inside a callback of the loop, where it is the
@@ -76,6 +80,10 @@ public:
 
   HandleWord handle() const noexcept { return handle_; }
   Poller &poller() noexcept { return *poller_; }
+  // nullptr: the kernel's.
+  Network *network() const noexcept { return network_; }
+  bool running() noexcept;
+  bool closed() const noexcept { return closed_; }
   Clock &clock() noexcept { return *clock_; }
   TimerHeap &timers() noexcept { return timers_; }
   ChunkPool &chunks() noexcept { return chunks_; }
@@ -142,7 +150,8 @@ private:
   struct Post;
   HandleWord handle_ = 0;
   std::unique_ptr<Poller> poller_;
-  std::unique_ptr<Clock> clock_ = std::make_unique<SystemClock>();
+  std::unique_ptr<Clock> clock_;
+  Network *network_ = nullptr;
   std::unique_ptr<char[]> scratch_ = std::make_unique_for_overwrite<char[]>(kScratchBytes);
   int64_t now_ns_ = 0;
   int64_t looked_ns_ = 0;

@@ -4,6 +4,7 @@
 
 #include "base/result.hpp"
 #include "net/address.hpp"
+#include "net/simulated_socket.hpp"
 
 #include <cstdint>
 #include <span>
@@ -27,8 +28,9 @@ public:
   int get() const noexcept { return fd_; }
   explicit operator bool() const noexcept { return fd_ >= 0; }
   void reset() noexcept {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = -1;
+    const int fd = std::exchange(fd_, -1);
+    if (is_simulated(fd)) return close_simulated(fd);
+    if (fd >= 0) ::close(fd);
   }
 
 private:
@@ -37,8 +39,9 @@ private:
 
 namespace os {
 
-// A non-blocking, close-on-exec TCP socket.
-Result<Fd> tcp_socket(int family) noexcept;
+// A non-blocking, close-on-exec TCP socket, of the simulation if there is one. All the rest goes by
+// the descriptor.
+Result<Fd> tcp_socket(int family, Network *simulation) noexcept;
 
 struct ListenOptions {
   int backlog = 0;
@@ -46,7 +49,8 @@ struct ListenOptions {
   int receive_buffer = 0;
   int send_buffer = 0;
 };
-Result<Fd> listen_tcp(const Address &address, const ListenOptions &options) noexcept;
+Result<Fd> listen_tcp(const Address &address, const ListenOptions &options,
+                      Network *simulation) noexcept;
 
 struct Accepted {
   Fd fd;

@@ -30,6 +30,11 @@ Result<Stream *> Stream::connect(Loop &loop, const Address &address, int timeout
   return adopted;
 }
 
+Result<Stream *> Stream::connected(Loop &loop, Fd fd) {
+  return adopt(std::unique_ptr<Stream>(
+      new Stream(loop, std::make_unique<TcpTransport>(loop, std::move(fd)))));
+}
+
 Result<Stream *> Stream::accept(Listener &listener, std::unique_ptr<Transport> transport) {
   std::unique_ptr<Stream> stream(new Stream(listener.loop(), std::move(transport)));
   auto adopted = adopt(std::move(stream));

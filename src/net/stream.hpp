@@ -20,6 +20,8 @@ public:
   static constexpr HandleKind kHandleKind = HandleKind::stream;
 
   static Result<Stream *> connect(Loop &loop, const Address &address, int timeout_ms);
+  // Over a descriptor that is connected already.
+  static Result<Stream *> connected(Loop &loop, Fd fd);
   // Raises SOCKET_ACCEPTED at `listener`.
   static Result<Stream *> accept(Listener &listener, std::unique_ptr<Transport> transport);
   ~Stream() override;

@@ -37,7 +37,7 @@ TcpTransport::TcpTransport(Loop &loop, const Address &address) noexcept
 }
 
 Status TcpTransport::begin_connect(const Address &address) noexcept {
-  auto fd = os::tcp_socket(address.family);
+  auto fd = os::tcp_socket(address.family, loop().network());
   if (!fd.ok()) return fd.error();
   fd_ = fd.take();
   watch(fd_.get());

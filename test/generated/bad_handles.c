@@ -11,6 +11,7 @@
 #include "SocketListener.h"
 #include "SocketLoop.h"
 #include "SocketPoll.h"
+#include "SocketSimulation.h"
 #include "SocketStream.h"
 #include "SocketTimer.h"
 #include "SocketVersion.h"
@@ -25,6 +26,7 @@ enum kind {
   KIND_SocketStream_T,
   KIND_SocketHTTPServer_T,
   KIND_SocketFuture_T,
+  KIND_SocketSimulation_T,
   KIND_SocketHTTP_T,
   KIND_COUNT
 };
@@ -103,6 +105,14 @@ static void free_SocketFuture_T(void *word) {
   SocketFuture_free(&handle);
 }
 
+static void *make_SocketSimulation_T(void) {
+  return (void *)SocketSimulation_new(1);
+}
+static void free_SocketSimulation_T(void *word) {
+  SocketSimulation_T handle = (SocketSimulation_T)word;
+  SocketSimulation_free(&handle);
+}
+
 static const struct recipe recipes[] = {
     {"SocketPoll_T", make_SocketPoll_T, free_SocketPoll_T, alive_SocketPoll_T},
     {"SocketLoop_T", make_SocketLoop_T, free_SocketLoop_T, NULL},
@@ -112,6 +122,7 @@ static const struct recipe recipes[] = {
     {"SocketStream_T", make_SocketStream_T, free_SocketStream_T, NULL},
     {"SocketHTTPServer_T", make_SocketHTTPServer_T, free_SocketHTTPServer_T, NULL},
     {"SocketFuture_T", make_SocketFuture_T, free_SocketFuture_T, NULL},
+    {"SocketSimulation_T", make_SocketSimulation_T, free_SocketSimulation_T, NULL},
     {"SocketHTTP_T", NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL},
 };
@@ -239,6 +250,23 @@ EXPECT_ERRNO(SocketPoll_T, SocketPoll_getregisteredcount, SocketPoll_getregister
 EXPECT_ERRNO(SocketPoll_T, SocketPoll_get_registered_sockets, SocketPoll_get_registered_sockets(handle, NULL, 0))
 EXPECT_ERRNO(SocketPoll_T, SocketPoll_getmaxregistered, SocketPoll_getmaxregistered(handle))
 EXPECT_ERRNO(SocketPoll_T, SocketPoll_setmaxregistered, SocketPoll_setmaxregistered(handle, 0))
+
+/* SocketSimulation.h */
+EXPECT_FREE(SocketSimulation_T, SocketSimulation_free)
+EXPECT_NULL(SocketSimulation_T, SocketSimulation_new_loop, SocketSimulation_new_loop(handle))
+EXPECT_NUMBER(SocketLoop_T, SocketSimulation_pair, SocketSimulation_pair(handle, NULL, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketLoop_T, SocketSimulation_pair_loop_b, handle ? SocketSimulation_pair((SocketLoop_T)live_handle(KIND_SocketLoop_T), handle, NULL, NULL) : SOCKET_EBADHANDLE, SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketSimulation_T, SocketSimulation_run, SocketSimulation_run(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketSimulation_T, SocketSimulation_get_time, SocketSimulation_get_time(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketSimulation_T, SocketSimulation_set_delay, SocketSimulation_set_delay(handle, 0, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketSimulation_T, SocketSimulation_set_loss, SocketSimulation_set_loss(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketSimulation_T, SocketSimulation_set_piece, SocketSimulation_set_piece(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketSimulation_T, SocketSimulation_set_buffer, SocketSimulation_set_buffer(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketSimulation_T, SocketSimulation_set_reordering, SocketSimulation_set_reordering(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketSimulation_break, SocketSimulation_break(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketSimulation_T, SocketSimulation_random, SocketSimulation_random(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketSimulation_T, SocketSimulation_get_digest, SocketSimulation_get_digest(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketSimulation_T, SocketSimulation_get_open, SocketSimulation_get_open(handle), SOCKET_EBADHANDLE)
 
 /* SocketStream.h */
 EXPECT_NULL(SocketLoop_T, SocketStream_connect, SocketStream_connect(handle, "text", 0))
@@ -388,6 +416,21 @@ int main(void) {
       cmocka_unit_test(bad_SocketPoll_get_registered_sockets),
       cmocka_unit_test(bad_SocketPoll_getmaxregistered),
       cmocka_unit_test(bad_SocketPoll_setmaxregistered),
+      cmocka_unit_test(bad_SocketSimulation_free),
+      cmocka_unit_test(bad_SocketSimulation_new_loop),
+      cmocka_unit_test(bad_SocketSimulation_pair),
+      cmocka_unit_test(bad_SocketSimulation_pair_loop_b),
+      cmocka_unit_test(bad_SocketSimulation_run),
+      cmocka_unit_test(bad_SocketSimulation_get_time),
+      cmocka_unit_test(bad_SocketSimulation_set_delay),
+      cmocka_unit_test(bad_SocketSimulation_set_loss),
+      cmocka_unit_test(bad_SocketSimulation_set_piece),
+      cmocka_unit_test(bad_SocketSimulation_set_buffer),
+      cmocka_unit_test(bad_SocketSimulation_set_reordering),
+      cmocka_unit_test(bad_SocketSimulation_break),
+      cmocka_unit_test(bad_SocketSimulation_random),
+      cmocka_unit_test(bad_SocketSimulation_get_digest),
+      cmocka_unit_test(bad_SocketSimulation_get_open),
       cmocka_unit_test(bad_SocketStream_connect),
       cmocka_unit_test(bad_SocketStream_free),
       cmocka_unit_test(bad_SocketStream_set_callback),
