@@ -28,6 +28,7 @@
 #define SOCKETPOLL_SOCKETALL_H
 
 #include "SocketAsync.h"
+#include "SocketBuf.h"
 #include "SocketError.h"
 #include "SocketFuture.h"
 #include "SocketListener.h"
