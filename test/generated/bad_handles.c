@@ -4,6 +4,7 @@
 
 #include "SocketAll.h"
 #include "SocketAsync.h"
+#include "SocketBuf.h"
 #include "SocketError.h"
 #include "SocketFuture.h"
 #include "SocketHTTP.h"
@@ -26,6 +27,8 @@ enum kind {
   KIND_SocketStream_T,
   KIND_SocketHTTPServer_T,
   KIND_SocketFuture_T,
+  KIND_SocketBuf_T,
+  KIND_SocketBufPool_T,
   KIND_SocketSimulation_T,
   KIND_SocketHTTP_T,
   KIND_COUNT
@@ -105,6 +108,22 @@ static void free_SocketFuture_T(void *word) {
   SocketFuture_free(&handle);
 }
 
+static void *make_SocketBuf_T(void) {
+  return (void *)SocketBuf_new(64);
+}
+static void free_SocketBuf_T(void *word) {
+  SocketBuf_T handle = (SocketBuf_T)word;
+  SocketBuf_free(&handle);
+}
+
+static void *make_SocketBufPool_T(void) {
+  return (void *)SocketBufPool_new(64, 2);
+}
+static void free_SocketBufPool_T(void *word) {
+  SocketBufPool_T handle = (SocketBufPool_T)word;
+  SocketBufPool_free(&handle);
+}
+
 static void *make_SocketSimulation_T(void) {
   return (void *)SocketSimulation_new(1);
 }
@@ -122,6 +141,8 @@ static const struct recipe recipes[] = {
     {"SocketStream_T", make_SocketStream_T, free_SocketStream_T, NULL},
     {"SocketHTTPServer_T", make_SocketHTTPServer_T, free_SocketHTTPServer_T, NULL},
     {"SocketFuture_T", make_SocketFuture_T, free_SocketFuture_T, NULL},
+    {"SocketBuf_T", make_SocketBuf_T, free_SocketBuf_T, NULL},
+    {"SocketBufPool_T", make_SocketBufPool_T, free_SocketBufPool_T, NULL},
     {"SocketSimulation_T", make_SocketSimulation_T, free_SocketSimulation_T, NULL},
     {"SocketHTTP_T", NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL},
@@ -136,6 +157,38 @@ EXPECT_NULL(SocketStream_T, SocketAsync_read_exactly, SocketAsync_read_exactly(h
 EXPECT_NULL(SocketStream_T, SocketAsync_read_until, SocketAsync_read_until(handle, NULL, 0, NULL, 0, 0))
 EXPECT_NULL(SocketStream_T, SocketAsync_write, SocketAsync_write(handle, NULL, 0, 0))
 EXPECT_NULL(SocketStream_T, SocketAsync_writev, SocketAsync_writev(handle, NULL, NULL, 0, 0))
+
+/* SocketBuf.h */
+EXPECT_NULL(SocketBuf_T, SocketBuf_slice, SocketBuf_slice(handle, 0, 0))
+EXPECT_FREE(SocketBuf_T, SocketBuf_free)
+EXPECT_NULL(SocketBuf_T, SocketBuf_get_data, SocketBuf_get_data(handle))
+EXPECT_NUMBER(SocketBuf_T, SocketBuf_get_readable, SocketBuf_get_readable(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketBuf_T, SocketBuf_get_writable, SocketBuf_get_writable(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketBuf_T, SocketBuf_get_capacity, SocketBuf_get_capacity(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketBuf_T, SocketBuf_set_limit, SocketBuf_set_limit(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketBuf_T, SocketBuf_get_limit, SocketBuf_get_limit(handle), SOCKET_EBADHANDLE)
+EXPECT_NULL(SocketBuf_T, SocketBuf_reserve, SocketBuf_reserve(handle, 0))
+EXPECT_NUMBER(SocketBuf_T, SocketBuf_commit, SocketBuf_commit(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketBuf_T, SocketBuf_write, SocketBuf_write(handle, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketBuf_T, SocketBuf_put_u8, SocketBuf_put_u8(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketBuf_T, SocketBuf_put_u16, SocketBuf_put_u16(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketBuf_T, SocketBuf_put_u32, SocketBuf_put_u32(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketBuf_T, SocketBuf_put_u64, SocketBuf_put_u64(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketBuf_T, SocketBuf_peek, SocketBuf_peek(handle, 0, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketBuf_T, SocketBuf_find, SocketBuf_find(handle, NULL, 0, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketBuf_T, SocketBuf_read, SocketBuf_read(handle, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketBuf_T, SocketBuf_consume, SocketBuf_consume(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketBuf_T, SocketBuf_rewind, SocketBuf_rewind(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketBuf_T, SocketBuf_get_u8, SocketBuf_get_u8(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketBuf_T, SocketBuf_get_u16, SocketBuf_get_u16(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketBuf_T, SocketBuf_get_u32, SocketBuf_get_u32(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketBuf_T, SocketBuf_get_u64, SocketBuf_get_u64(handle, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketBuf_T, SocketBuf_clear, SocketBuf_clear(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketBuf_T, SocketBuf_compact, SocketBuf_compact(handle), SOCKET_EBADHANDLE)
+EXPECT_FREE(SocketBufPool_T, SocketBufPool_free)
+EXPECT_NULL(SocketBufPool_T, SocketBufPool_take, SocketBufPool_take(handle))
+EXPECT_NUMBER(SocketBufPool_T, SocketBufPool_trim, SocketBufPool_trim(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketBufPool_T, SocketBufPool_get_stat, SocketBufPool_get_stat(handle, 0), SOCKET_EBADHANDLE)
 
 /* SocketFuture.h */
 EXPECT_NULL(SocketLoop_T, SocketFuture_new, SocketFuture_new(handle))
@@ -314,6 +367,36 @@ int main(void) {
       cmocka_unit_test(bad_SocketAsync_read_until),
       cmocka_unit_test(bad_SocketAsync_write),
       cmocka_unit_test(bad_SocketAsync_writev),
+      cmocka_unit_test(bad_SocketBuf_slice),
+      cmocka_unit_test(bad_SocketBuf_free),
+      cmocka_unit_test(bad_SocketBuf_get_data),
+      cmocka_unit_test(bad_SocketBuf_get_readable),
+      cmocka_unit_test(bad_SocketBuf_get_writable),
+      cmocka_unit_test(bad_SocketBuf_get_capacity),
+      cmocka_unit_test(bad_SocketBuf_set_limit),
+      cmocka_unit_test(bad_SocketBuf_get_limit),
+      cmocka_unit_test(bad_SocketBuf_reserve),
+      cmocka_unit_test(bad_SocketBuf_commit),
+      cmocka_unit_test(bad_SocketBuf_write),
+      cmocka_unit_test(bad_SocketBuf_put_u8),
+      cmocka_unit_test(bad_SocketBuf_put_u16),
+      cmocka_unit_test(bad_SocketBuf_put_u32),
+      cmocka_unit_test(bad_SocketBuf_put_u64),
+      cmocka_unit_test(bad_SocketBuf_peek),
+      cmocka_unit_test(bad_SocketBuf_find),
+      cmocka_unit_test(bad_SocketBuf_read),
+      cmocka_unit_test(bad_SocketBuf_consume),
+      cmocka_unit_test(bad_SocketBuf_rewind),
+      cmocka_unit_test(bad_SocketBuf_get_u8),
+      cmocka_unit_test(bad_SocketBuf_get_u16),
+      cmocka_unit_test(bad_SocketBuf_get_u32),
+      cmocka_unit_test(bad_SocketBuf_get_u64),
+      cmocka_unit_test(bad_SocketBuf_clear),
+      cmocka_unit_test(bad_SocketBuf_compact),
+      cmocka_unit_test(bad_SocketBufPool_free),
+      cmocka_unit_test(bad_SocketBufPool_take),
+      cmocka_unit_test(bad_SocketBufPool_trim),
+      cmocka_unit_test(bad_SocketBufPool_get_stat),
       cmocka_unit_test(bad_SocketFuture_new),
       cmocka_unit_test(bad_SocketFuture_free),
       cmocka_unit_test(bad_SocketFuture_release),
