@@ -7,27 +7,75 @@
 
 namespace socketpoll {
 
-Result<Address> Address::parse(std::string_view text) noexcept {
-  const Error bad{SOCKET_EADDRESS};
-  const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return bad;
-  std::string_view host = text.substr(0, colon);
-  const std::string_view port = text.substr(colon + 1);
+namespace {
 
-  Address address;
-  const auto [end, problem] = std::from_chars(port.data(), port.data() + port.size(), address.port);
-  if (port.empty() || problem != std::errc{} || end != port.data() + port.size()) return bad;
+constexpr size_t kLongestHost = 253;
 
-  const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  if (host == "localhost" && !bracketed) host = "127.0.0.1";
+bool plausible_host(std::string_view host) noexcept {
+  for (const char c : host)
+    if (static_cast<unsigned char>(c) <= ' ' || c == 0x7f || c == '/') return false;
+  return !host.empty();
+}
+
+Result<Address> numeric(std::string_view host, int family) noexcept {
   char name[INET6_ADDRSTRLEN];
-  if (host.size() >= sizeof name || host.find('\0') != host.npos) return bad;
+  if (host.size() >= sizeof name || host.find('\0') != host.npos) return Error{SOCKET_EADDRESS};
   std::memcpy(name, host.data(), host.size());
   name[host.size()] = '\0';
-  address.family = bracketed ? AF_INET6 : AF_INET;
-  if (inet_pton(address.family, name, address.bytes) != 1) return bad;
+  Address address;
+  address.family = static_cast<uint8_t>(family);
+  if (inet_pton(family, name, address.bytes) != 1) return Error{SOCKET_EADDRESS};
   return address;
+}
+
+} // namespace
+
+Result<HostPortText> take_apart(std::string_view text) noexcept {
+  const size_t colon = text.rfind(':');
+  if (colon == text.npos) return Error{SOCKET_EADDRESS};
+  HostPortText parts{text.substr(0, colon), text.substr(colon + 1)};
+  std::string_view &host = parts.host;
+  parts.bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
+  if (parts.bracketed) host = host.substr(1, host.size() - 2);
+  const bool lone_bracket = host.find_first_of("[]") != host.npos;
+  if (lone_bracket || (!parts.bracketed && host.find(':') != host.npos))
+    return Error{SOCKET_EADDRESS};
+  return parts;
+}
+
+Result<uint16_t> parse_port(std::string_view digits) noexcept {
+  uint16_t port = 0;
+  const char *const last = digits.data() + digits.size();
+  const auto [end, problem] = std::from_chars(digits.data(), last, port);
+  if (digits.empty() || problem != std::errc{} || end != last) return Error{SOCKET_EPORT};
+  return port;
+}
+
+Result<HostPort> split_host_port(std::string_view text) noexcept {
+  auto parts = take_apart(text);
+  if (!parts.ok()) return parts.error();
+  if (!plausible_host(parts->host)) return Error{SOCKET_EADDRESS};
+  const size_t final_dot = parts->host.back() == '.';
+  if (parts->host.size() > kLongestHost + final_dot) return Error{SOCKET_ENAMETOOLONG};
+  auto port = parse_port(parts->port);
+  if (!port.ok()) return port.error();
+  return HostPort{parts->host, *port, parts->bracketed};
+}
+
+Result<Address> Address::parse(std::string_view text) noexcept {
+  auto parts = take_apart(text);
+  if (!parts.ok()) return parts.error();
+  if (parts->host == "localhost" && !parts->bracketed) parts->host = "127.0.0.1";
+  auto address = numeric(parts->host, parts->bracketed ? AF_INET6 : AF_INET);
+  if (!address.ok()) return address;
+  auto port = parse_port(parts->port);
+  if (!port.ok()) return port.error();
+  address->port = *port;
+  return address;
+}
+
+Result<Address> Address::parse_host(std::string_view text) noexcept {
+  return numeric(text, text.find(':') == text.npos ? AF_INET : AF_INET6);
 }
 
 Address Address::from_sockaddr(const sockaddr_storage &storage) noexcept {

@@ -1,4 +1,4 @@
-// The parts of the net floor by themselves: timer heap, chunk pool, addresses, output queue, and a
+// The parts of the net floor by themselves: timer heap, chunk pool, output queue, and a
 // transport that sends files.
 #include "cmocka_cpp.hpp"
 
@@ -126,66 +126,6 @@ void chunks_come_back_when_nobody_holds_them(void **) {
 }
 
 // ---- Addresses
-
-void addresses_are_read_and_written(void **) {
-  static const struct {
-    const char *text, *written, *host;
-  } good[] = {
-      {"127.0.0.1:80", "127.0.0.1:80", "127.0.0.1"},
-      {"0.0.0.0:0", "0.0.0.0:0", "0.0.0.0"},
-      {"255.255.255.255:65535", "255.255.255.255:65535", "255.255.255.255"},
-      {"localhost:8080", "127.0.0.1:8080", "127.0.0.1"},
-      {"127.0.0.1:0080", "127.0.0.1:80", "127.0.0.1"},
-      {"[::]:1", "[::]:1", "::"},
-      {"[::1]:443", "[::1]:443", "::1"},
-      {"[0:0:0:0:0:0:0:1]:443", "[::1]:443", "::1"},
-      {"[::ffff:1.2.3.4]:5", "[::ffff:1.2.3.4]:5", "::ffff:1.2.3.4"},
-      {"[2001:db8:1111:2222:3333:4444:5555:6666]:65535",
-       "[2001:db8:1111:2222:3333:4444:5555:6666]:65535", "2001:db8:1111:2222:3333:4444:5555:6666"},
-  };
-  for (const auto &one : good) {
-    auto address = Address::parse(one.text);
-    assert_true(address.ok());
-    sockaddr_storage storage;
-    assert_true(address->to_sockaddr(storage) >= sizeof(sockaddr_in));
-    const Address back = Address::from_sockaddr(storage);
-    char text[Address::kTextBytes];
-    auto length = back.format(text);
-    assert_true(length.ok());
-    assert_string_equal(text, one.written);
-    assert_int_equal(*length, std::strlen(one.written));
-    assert_int_equal(back.format({text, static_cast<size_t>(*length)}).code(), SOCKET_EINVAL);
-    assert_int_equal(*back.format_host(text), std::strlen(one.host));
-    assert_string_equal(text, one.host);
-  }
-  static const char *const bad[] = {"",
-                                    ":",
-                                    "80",
-                                    "127.0.0.1",
-                                    ":80",
-                                    "127.0.0.1:",
-                                    "127.0.0.1:+1",
-                                    "127.0.0.1: 1",
-                                    "127.1:80",
-                                    "127.0.0.1:1x",
-                                    "::1:80",
-                                    "[::1]",
-                                    "[::1]:",
-                                    "[]:80",
-                                    "[:80",
-                                    "]:80",
-                                    "a.b.c.d:1",
-                                    "1.2.3.4:99999",
-                                    "[1.2.3.4]:1",
-                                    "[::1]x:80",
-                                    "LOCALHOST:1"};
-  for (const char *text : bad) assert_int_equal(Address::parse(text).code(), SOCKET_EADDRESS);
-  using namespace std::string_view_literals;
-  assert_int_equal(Address::parse("127.0.0.1\0:80"sv).code(), SOCKET_EADDRESS);
-  assert_int_equal(Address::parse(std::string(5000, '1') + ":80").code(), SOCKET_EADDRESS);
-  char text[4];
-  assert_int_equal(Address{}.format(text).code(), SOCKET_ENOTCONN);
-}
 
 // ---- The output queue
 
@@ -447,7 +387,6 @@ int main() {
       cmocka_unit_test(the_heap_agrees_with_a_model),
       cmocka_unit_test(what_is_armed_in_a_round_waits_for_the_next),
       cmocka_unit_test(chunks_come_back_when_nobody_holds_them),
-      cmocka_unit_test(addresses_are_read_and_written),
       cmocka_unit_test(the_queue_keeps_every_order),
       cmocka_unit_test(a_cut_file_is_an_error),
       cmocka_unit_test(clearing_gives_loans_back_later),
