@@ -29,6 +29,7 @@
 
 #include "SocketAsync.h"
 #include "SocketBuf.h"
+#include "SocketDgram.h"
 #include "SocketError.h"
 #include "SocketFuture.h"
 #include "SocketListener.h"
