@@ -36,6 +36,7 @@
 #include "SocketLoop.h"
 #include "SocketPoll.h"
 #include "SocketSimulation.h"
+#include "SocketResolver.h"
 #include "SocketStream.h"
 #include "SocketTimer.h"
 #include "SocketVersion.h"

@@ -36,6 +36,7 @@ enum class HandleKind : uint8_t {
   limiter,
   workers,
   simulation,
+  query,
 };
 
 // What the caller holds, as the integer inside the opaque pointer. 0 is no handle.

@@ -13,6 +13,7 @@
 #include "net/chunk_pool.hpp"
 #include "net/clock.hpp"
 #include "net/loop_object.hpp"
+#include "net/resolver_hook.hpp"
 #include "net/simulated_socket.hpp"
 #include "net/timer_heap.hpp"
 #include "net/watch.hpp"
@@ -87,6 +88,7 @@ public:
   Clock &clock() noexcept { return *clock_; }
   TimerHeap &timers() noexcept { return timers_; }
   ChunkPool &chunks() noexcept { return chunks_; }
+  ResolverHook &resolver_hook() noexcept { return resolver_hook_; }
   // The time at which this turn began to dispatch, CLOCK_MONOTONIC. Outside the loop's turns, and
   // late in a long one, it is old: what starts a deadline asks the clock.
   int64_t now_ns() const noexcept { return now_ns_; }
@@ -160,6 +162,7 @@ private:
   int depth_ = 0;           // turns that are under way inside one another
   Watch *active_ = nullptr; // the one that the innermost turn dispatches to
   bool closed_ = false;
+  ResolverHook resolver_hook_;
   std::atomic<bool> stop_{false};
 
   std::mutex owner_mutex_;

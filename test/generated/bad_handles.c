@@ -5,6 +5,7 @@
 #include "SocketAll.h"
 #include "SocketAsync.h"
 #include "SocketBuf.h"
+#include "SocketDgram.h"
 #include "SocketError.h"
 #include "SocketFuture.h"
 #include "SocketHTTP.h"
@@ -12,6 +13,7 @@
 #include "SocketListener.h"
 #include "SocketLoop.h"
 #include "SocketPoll.h"
+#include "SocketResolver.h"
 #include "SocketSimulation.h"
 #include "SocketStream.h"
 #include "SocketTimer.h"
@@ -27,9 +29,11 @@ enum kind {
   KIND_SocketStream_T,
   KIND_SocketHTTPServer_T,
   KIND_SocketFuture_T,
+  KIND_SocketDgram_T,
   KIND_SocketBuf_T,
   KIND_SocketBufPool_T,
   KIND_SocketSimulation_T,
+  KIND_SocketQuery_T,
   KIND_SocketHTTP_T,
   KIND_COUNT
 };
@@ -108,6 +112,15 @@ static void free_SocketFuture_T(void *word) {
   SocketFuture_free(&handle);
 }
 
+static void *make_SocketDgram_T(void) {
+  SocketLoop_T loop = (SocketLoop_T)live_handle(KIND_SocketLoop_T);
+  return (void *)SocketDgram_new(loop);
+}
+static void free_SocketDgram_T(void *word) {
+  SocketDgram_T handle = (SocketDgram_T)word;
+  SocketDgram_free(&handle);
+}
+
 static void *make_SocketBuf_T(void) {
   return (void *)SocketBuf_new(64);
 }
@@ -141,9 +154,11 @@ static const struct recipe recipes[] = {
     {"SocketStream_T", make_SocketStream_T, free_SocketStream_T, NULL},
     {"SocketHTTPServer_T", make_SocketHTTPServer_T, free_SocketHTTPServer_T, NULL},
     {"SocketFuture_T", make_SocketFuture_T, free_SocketFuture_T, NULL},
+    {"SocketDgram_T", make_SocketDgram_T, free_SocketDgram_T, NULL},
     {"SocketBuf_T", make_SocketBuf_T, free_SocketBuf_T, NULL},
     {"SocketBufPool_T", make_SocketBufPool_T, free_SocketBufPool_T, NULL},
     {"SocketSimulation_T", make_SocketSimulation_T, free_SocketSimulation_T, NULL},
+    {"SocketQuery_T", NULL, NULL, NULL},
     {"SocketHTTP_T", NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL},
 };
@@ -189,6 +204,44 @@ EXPECT_FREE(SocketBufPool_T, SocketBufPool_free)
 EXPECT_NULL(SocketBufPool_T, SocketBufPool_take, SocketBufPool_take(handle))
 EXPECT_NUMBER(SocketBufPool_T, SocketBufPool_trim, SocketBufPool_trim(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketBufPool_T, SocketBufPool_get_stat, SocketBufPool_get_stat(handle, 0), SOCKET_EBADHANDLE)
+
+/* SocketDgram.h */
+EXPECT_NULL(SocketLoop_T, SocketDgram_new, SocketDgram_new(handle))
+EXPECT_FREE(SocketDgram_T, SocketDgram_free)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_set_callback, SocketDgram_set_callback(handle, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_bind, SocketDgram_bind(handle, "text"), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_connect, SocketDgram_connect(handle, "text"), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_start, SocketDgram_start(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_pause, SocketDgram_pause(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_send, SocketDgram_send(handle, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_send_to, SocketDgram_send_to(handle, "text", NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_reply, SocketDgram_reply(handle, NULL, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_get_sender, SocketDgram_get_sender(handle, NULL, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_set_batch, SocketDgram_set_batch(handle, 0, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_send_batch, SocketDgram_send_batch(handle, "text", NULL, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_reply_batch, SocketDgram_reply_batch(handle, NULL, NULL, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_send_segments, SocketDgram_send_segments(handle, "text", NULL, 0, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_reply_segments, SocketDgram_reply_segments(handle, NULL, NULL, 0, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_set_gro, SocketDgram_set_gro(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_get_capabilities, SocketDgram_get_capabilities(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_set_broadcast, SocketDgram_set_broadcast(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_set_reuseaddr, SocketDgram_set_reuseaddr(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_set_reuseport, SocketDgram_set_reuseport(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_set_v6only, SocketDgram_set_v6only(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_set_receive_buffer, SocketDgram_set_receive_buffer(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_set_send_buffer, SocketDgram_set_send_buffer(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_set_ttl, SocketDgram_set_ttl(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_set_multicast_ttl, SocketDgram_set_multicast_ttl(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_set_multicast_loop, SocketDgram_set_multicast_loop(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_set_multicast_interface, SocketDgram_set_multicast_interface(handle, "text"), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_join, SocketDgram_join(handle, "text", "text"), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_leave, SocketDgram_leave(handle, "text", "text"), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_join_source, SocketDgram_join_source(handle, "text", "text", "text"), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_leave_source, SocketDgram_leave_source(handle, "text", "text", "text"), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_get_local, SocketDgram_get_local(handle, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_get_peer, SocketDgram_get_peer(handle, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_get_port, SocketDgram_get_port(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketDgram_T, SocketDgram_get_fd, SocketDgram_get_fd(handle), SOCKET_EBADHANDLE)
 
 /* SocketFuture.h */
 EXPECT_NULL(SocketLoop_T, SocketFuture_new, SocketFuture_new(handle))
@@ -304,6 +357,11 @@ EXPECT_ERRNO(SocketPoll_T, SocketPoll_get_registered_sockets, SocketPoll_get_reg
 EXPECT_ERRNO(SocketPoll_T, SocketPoll_getmaxregistered, SocketPoll_getmaxregistered(handle))
 EXPECT_ERRNO(SocketPoll_T, SocketPoll_setmaxregistered, SocketPoll_setmaxregistered(handle, 0))
 
+/* SocketResolver.h */
+EXPECT_NUMBER(SocketLoop_T, SocketResolver_set_hook, SocketResolver_set_hook(handle, NULL, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketQuery_T, SocketResolver_add_address, SocketResolver_add_address(handle, "text"), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketQuery_T, SocketResolver_finish, SocketResolver_finish(handle, 0), SOCKET_EBADHANDLE)
+
 /* SocketSimulation.h */
 EXPECT_FREE(SocketSimulation_T, SocketSimulation_free)
 EXPECT_NULL(SocketSimulation_T, SocketSimulation_new_loop, SocketSimulation_new_loop(handle))
@@ -397,6 +455,42 @@ int main(void) {
       cmocka_unit_test(bad_SocketBufPool_take),
       cmocka_unit_test(bad_SocketBufPool_trim),
       cmocka_unit_test(bad_SocketBufPool_get_stat),
+      cmocka_unit_test(bad_SocketDgram_new),
+      cmocka_unit_test(bad_SocketDgram_free),
+      cmocka_unit_test(bad_SocketDgram_set_callback),
+      cmocka_unit_test(bad_SocketDgram_bind),
+      cmocka_unit_test(bad_SocketDgram_connect),
+      cmocka_unit_test(bad_SocketDgram_start),
+      cmocka_unit_test(bad_SocketDgram_pause),
+      cmocka_unit_test(bad_SocketDgram_send),
+      cmocka_unit_test(bad_SocketDgram_send_to),
+      cmocka_unit_test(bad_SocketDgram_reply),
+      cmocka_unit_test(bad_SocketDgram_get_sender),
+      cmocka_unit_test(bad_SocketDgram_set_batch),
+      cmocka_unit_test(bad_SocketDgram_send_batch),
+      cmocka_unit_test(bad_SocketDgram_reply_batch),
+      cmocka_unit_test(bad_SocketDgram_send_segments),
+      cmocka_unit_test(bad_SocketDgram_reply_segments),
+      cmocka_unit_test(bad_SocketDgram_set_gro),
+      cmocka_unit_test(bad_SocketDgram_get_capabilities),
+      cmocka_unit_test(bad_SocketDgram_set_broadcast),
+      cmocka_unit_test(bad_SocketDgram_set_reuseaddr),
+      cmocka_unit_test(bad_SocketDgram_set_reuseport),
+      cmocka_unit_test(bad_SocketDgram_set_v6only),
+      cmocka_unit_test(bad_SocketDgram_set_receive_buffer),
+      cmocka_unit_test(bad_SocketDgram_set_send_buffer),
+      cmocka_unit_test(bad_SocketDgram_set_ttl),
+      cmocka_unit_test(bad_SocketDgram_set_multicast_ttl),
+      cmocka_unit_test(bad_SocketDgram_set_multicast_loop),
+      cmocka_unit_test(bad_SocketDgram_set_multicast_interface),
+      cmocka_unit_test(bad_SocketDgram_join),
+      cmocka_unit_test(bad_SocketDgram_leave),
+      cmocka_unit_test(bad_SocketDgram_join_source),
+      cmocka_unit_test(bad_SocketDgram_leave_source),
+      cmocka_unit_test(bad_SocketDgram_get_local),
+      cmocka_unit_test(bad_SocketDgram_get_peer),
+      cmocka_unit_test(bad_SocketDgram_get_port),
+      cmocka_unit_test(bad_SocketDgram_get_fd),
       cmocka_unit_test(bad_SocketFuture_new),
       cmocka_unit_test(bad_SocketFuture_free),
       cmocka_unit_test(bad_SocketFuture_release),
@@ -499,6 +593,9 @@ int main(void) {
       cmocka_unit_test(bad_SocketPoll_get_registered_sockets),
       cmocka_unit_test(bad_SocketPoll_getmaxregistered),
       cmocka_unit_test(bad_SocketPoll_setmaxregistered),
+      cmocka_unit_test(bad_SocketResolver_set_hook),
+      cmocka_unit_test(bad_SocketResolver_add_address),
+      cmocka_unit_test(bad_SocketResolver_finish),
       cmocka_unit_test(bad_SocketSimulation_free),
       cmocka_unit_test(bad_SocketSimulation_new_loop),
       cmocka_unit_test(bad_SocketSimulation_pair),

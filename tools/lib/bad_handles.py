@@ -31,6 +31,7 @@ LIVE = {
     'SocketLimiter_T': Recipe('SocketLimiter_new(loop, 1000, 1000)'),
     'SocketWorkers_T': Recipe('SocketWorkers_new()'),
     'SocketSimulation_T': Recipe('SocketSimulation_new(1)'),
+    'SocketQuery_T': None,  # a query exists only for a loop's resolver hook
     'SocketHTTP_T': None,  # an exchange exists only inside a server's callback
 }
 
