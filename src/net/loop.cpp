@@ -436,4 +436,13 @@ void Watch::unwatch() noexcept {
   fd_ = -1;
 }
 
+void Watch::take_over(Watch &other) noexcept {
+  unwatch();
+  fd_ = std::exchange(other.fd_, -1);
+  registered_ = std::exchange(other.registered_, short{0});
+  if (registered_) registered_ |= kElsewhere;
+  List<Watch, ChangedTag>::remove(other);
+  want(std::exchange(other.wanted_, short{0}));
+}
+
 } // namespace socketpoll

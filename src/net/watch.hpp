@@ -32,6 +32,9 @@ public:
   Status want_now(int events);
   // Leaves the kernel's set at once; no event arrives any more, not even from the present batch.
   void unwatch() noexcept;
+  // Goes on with the descriptor of `other`, which watches nothing from here on, and with what it
+  // wanted. It stays in the kernel's set, which hears of this with the next change.
+  void take_over(Watch &other) noexcept;
 
   // While on, the descriptor is not read, whatever is wanted; what it is wanted for stays as it is.
   // False if it was so already.
@@ -50,6 +53,8 @@ private:
     return reading_held_ ? static_cast<short>(wanted_ & ~(POLL_READ | SOCKET_POLL_PEER_CLOSED))
                          : wanted_;
   }
+  // Beside what is registered: for another Watch. Differs from anything wanted.
+  static constexpr short kElsewhere = 0x4000;
   Loop &loop_;
   int fd_ = -1;
   short wanted_ = 0;
