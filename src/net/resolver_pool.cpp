@@ -131,6 +131,11 @@ int ResolverPool::threads() noexcept {
   return threads_;
 }
 
+size_t ResolverPool::busy() noexcept {
+  std::lock_guard lock(mutex_);
+  return jobs_.size() + posting_;
+}
+
 size_t ResolverPool::cached() noexcept {
   std::lock_guard lock(mutex_);
   return cache_.size();
@@ -198,12 +203,14 @@ void ResolverPool::finish(Job &job, std::unique_lock<std::mutex> &lock) noexcept
   const auto place = jobs_.find(job.key);
   const std::unique_ptr<Job> done = std::move(place->second);
   jobs_.erase(place);
+  posting_++;
   lock.unlock();
   for (std::unique_ptr<Answer> &answer : done->answers) {
     answer->outcome = done->outcome;
     if (const Pinned<Loop> loop(answer->loop); loop) (void)loop->post(std::move(answer));
   }
   lock.lock();
+  posting_--;
 }
 
 // Failures, too, for a moment (RFC 9520), but not those of this machine.

@@ -63,6 +63,7 @@ public:
   void apply_settings() noexcept;
 
   int threads() noexcept;
+  size_t busy() noexcept; // questions waiting and under way, answers not posted yet among them
   size_t cached() noexcept;
 
 private:
@@ -93,6 +94,7 @@ private:
   size_t queued_ = 0;
   int threads_ = 0;
   int idle_ = 0;
+  size_t posting_ = 0;
   ResolverCache cache_;
 };
 

@@ -59,7 +59,8 @@ void look_up(const char *host, int family, Resolved &out) noexcept {
   hints.ai_flags = family == AF_UNSPEC ? AI_ADDRCONFIG : 0;
   addrinfo *list = nullptr;
   errno = 0;
-  out.code = code_of(name_service.find(host, nullptr, &hints, &list), errno);
+  const int outcome = name_service.find(host, nullptr, &hints, &list);
+  out.code = code_of(outcome, errno);
   if (out.code) return;
   try {
     for (const addrinfo *next = list; next && out.addresses.size() < kMostAddresses;
