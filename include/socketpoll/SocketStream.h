@@ -31,11 +31,15 @@ enum SocketStreamDefaults {
  * from inside SocketStream_write_ref. */
 typedef void (*SocketRelease_T)(const void *data, void *user);
 
-/* Connects to a numeric address, written as for SocketListener_listen. The outcome is an event:
- * SOCKET_CONNECTED, or SOCKET_CLOSED with SOCKET_ECONNREFUSED, SOCKET_ETIMEDOUT (the kernel's, or
- * timeout_ms passed; -1: none of ours), SOCKET_ENETUNREACH, SOCKET_EHOSTUNREACH, SOCKET_EMFILE and
- * the like. The caller frees the handle; freeing the loop does so as well. connect(2). NULL with
- * SOCKET_EADDRESS, SOCKET_ENOMEM, or SOCKET_EINVAL (timeout_ms < -1). */
+/* Connects to "host:port": a number, "127.0.0.1:80" or "[::1]:80", or a name, which is looked up
+ * without blocking (SocketResolver.h). Of several addresses the first is tried at once and the next
+ * ones 250 ms later each, or as soon as one fails, IPv6 and IPv4 in turn; the first that connects
+ * is taken (Happy Eyeballs, RFC 8305). The outcome is an event: SOCKET_CONNECTED, or SOCKET_CLOSED
+ * with SOCKET_ECONNREFUSED, SOCKET_ETIMEDOUT (the kernel's, or timeout_ms passed, which counts the
+ * lookup; -1: none of ours), SOCKET_ENONAME, SOCKET_ENAMESERVER, SOCKET_ENETUNREACH,
+ * SOCKET_EHOSTUNREACH, SOCKET_EMFILE and the like. The caller frees the handle; freeing the loop
+ * does so as well. connect(2). NULL with SOCKET_EADDRESS, SOCKET_EPORT, SOCKET_ENAMETOOLONG,
+ * SOCKET_ENOMEM, or SOCKET_EINVAL (timeout_ms < -1). */
 SOCKET_API SocketStream_T SocketStream_connect(SocketLoop_T loop, const char *address,
                                                int timeout_ms);
 
@@ -51,7 +55,9 @@ SOCKET_API int SocketStream_set_callback(SocketStream_T stream, SocketCallback_T
 /* Starts reading, and after SocketStream_pause goes on. In push delivery the bytes lie in the
  * loop's scratch memory, at most 64 KiB an event; in pull delivery at most 16 KiB an event, one
  * event of a stream a wait, so that a slow consumer slows down its peer and no one else. A
- * connecting stream starts to read once it is connected. 0 or SOCKET_ECLOSED. */
+ * connecting stream starts to read once it is connected. What operations (SocketAsync.h) left over
+ * comes first. 0, SOCKET_ECLOSED, or SOCKET_EBUSY while SocketAsync_read or the like is under way.
+ */
 SOCKET_API int SocketStream_start(SocketStream_T stream);
 
 /* Stops reading; the kernel's window then stops the peer. 0 or SOCKET_ECLOSED. */
@@ -62,9 +68,9 @@ SOCKET_API int SocketStream_pause(SocketStream_T stream);
  * all was sent. If it is above the low mark, SOCKET_DRAINED follows when it has fallen to it.
  * SOCKET_EAGAIN when the queue is at or over the high mark: nothing was taken, wait for
  * SOCKET_DRAINED. SOCKET_EINVAL (NULL or negative), SOCKET_ECLOSED, SOCKET_ENOTCONN (still
- * connecting), SOCKET_ESTATE (after shutdown or close), SOCKET_EPIPE, SOCKET_ECONNRESET or
- * SOCKET_ENOMEM: the stream is broken, what was queued is dropped, and SOCKET_CLOSED follows with
- * the code. send(2). */
+ * connecting), SOCKET_ESTATE (after shutdown or close), SOCKET_EBUSY (SocketAsync_write is under
+ * way), SOCKET_EPIPE, SOCKET_ECONNRESET or SOCKET_ENOMEM: the stream is broken, what was queued is
+ * dropped, and SOCKET_CLOSED follows with the code. send(2). */
 SOCKET_API int64_t SocketStream_write(SocketStream_T stream, const void *data, int64_t length);
 
 /* The same without a copy: `data` must stay as it is until `release (data, user)` is called
@@ -96,7 +102,8 @@ SOCKET_API int SocketStream_set_write_timeout(SocketStream_T stream, int timeout
  * SOCKET_EOF. -1, the default: for ever. SOCKET_EINVAL for 0 or less than -1. */
 SOCKET_API int SocketStream_set_idle_timeout(SocketStream_T stream, int timeout_ms);
 
-/* TCP_NODELAY, tcp(7). Default 1: the library gathers what belongs together by itself. */
+/* TCP_NODELAY, tcp(7). Default 1: the library gathers what belongs together by itself. For this and
+ * the options below: 0, SOCKET_ENOTCONN (not connected yet) or SOCKET_ECLOSED. */
 SOCKET_API int SocketStream_set_nodelay(SocketStream_T stream, int on);
 
 /* Probes an idle peer after idle_s seconds, then every interval_s seconds, and gives up with
@@ -118,7 +125,8 @@ SOCKET_API int64_t SocketStream_get_queued(SocketStream_T stream);
 SOCKET_API int SocketStream_get_peer(SocketStream_T stream, char *out, int capacity);
 SOCKET_API int SocketStream_get_local(SocketStream_T stream, char *out, int capacity);
 
-/* The socket's descriptor, the stream's own: for getsockopt(2) and the like. SOCKET_ECLOSED. */
+/* The socket's descriptor, the stream's own: for getsockopt(2) and the like. SOCKET_ENOTCONN,
+ * SOCKET_ECLOSED. */
 SOCKET_API int SocketStream_get_fd(SocketStream_T stream);
 
 #endif

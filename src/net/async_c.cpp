@@ -39,10 +39,9 @@ SocketFuture_T SocketAsync_sleep(SocketLoop_T loop, int64_t ms) {
 
 SocketFuture_T SocketAsync_connect(SocketLoop_T loop, const char *address, int timeout_ms) {
   return begin_on<Loop>(loop, [&](Loop &on) -> Result<Future *> {
-    auto parsed = Address::parse(address ? address : "");
-    if (!parsed.ok())
-      return explain(parsed.error(), "cannot connect to %s", address ? address : "NULL");
-    return Stream::async_connect(on, *parsed, timeout_ms);
+    const char *const to = address ? address : "NULL";
+    auto future = Stream::async_connect(on, to, timeout_ms);
+    return future.ok() ? future : explain(future.error(), "cannot connect to %s", to);
   });
 }
 

@@ -51,7 +51,7 @@ bool Connector::begin(const Address &address) noexcept {
     return false;
   }
   attempts_.push_back(*attempt);
-  auto fd = connect_calls.socket(address.family);
+  auto fd = connect_calls.socket(address.family, loop_.network());
   Status status = fd.ok() ? connect_calls.connect(fd->get(), address) : Status(fd.error());
   if (!status.ok() && status.code() != SOCKET_EAGAIN) {
     note(status.code());

@@ -109,7 +109,7 @@ using ConnectorPtr = std::unique_ptr<Connector, ConnectorRetires>;
 
 // The system calls that an attempt makes, so that a test can bring a network of its own.
 struct ConnectCalls {
-  Result<Fd> (*socket)(int family) noexcept = os::tcp_socket;
+  Result<Fd> (*socket)(int family, Network *simulation) noexcept = os::tcp_socket;
   Status (*connect)(int fd, const Address &address) noexcept = os::connect_tcp;
 };
 extern ConnectCalls connect_calls;

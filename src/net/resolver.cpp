@@ -44,6 +44,8 @@ Status Lookup::start(std::string_view host, int family) {
   const HostKey key(host, family);
   if (loop_.resolver_hook().ask)
     ask_hook(key);
+  else if (loop_.network())
+    know(resolved({}, SOCKET_ENONAME)); // a simulation does not depend on the world's names
   else
     ask_pool(key);
   return {};

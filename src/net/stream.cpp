@@ -21,13 +21,34 @@ Stream::Stream(Loop &loop, std::unique_ptr<Transport> transport)
 
 Stream::~Stream() = default;
 
-Result<Stream *> Stream::connect(Loop &loop, const Address &address, int timeout_ms) {
+Result<Stream *> Stream::connect(Loop &loop, std::string_view address, int timeout_ms) {
   if (timeout_ms < -1) return Error{SOCKET_EINVAL};
-  std::unique_ptr<Stream> stream(new Stream(loop, std::make_unique<TcpTransport>(loop, address)));
-  if (timeout_ms >= 0) stream->connect_deadline_ns_ = loop.clock().now_ns() + timeout_ms * kNsPerMs;
-  auto adopted = adopt(std::move(stream));
-  if (adopted.ok()) (*adopted)->schedule();
-  return adopted;
+  auto parts = split_host_port(address);
+  if (!parts.ok()) return parts.error();
+  std::unique_ptr<Stream> made(new Stream(loop, std::make_unique<TcpTransport>(loop)));
+  made->connector_.reset(new Connector(loop, *made));
+  if (timeout_ms >= 0) made->connect_deadline_ns_ = loop.clock().now_ns() + timeout_ms * kNsPerMs;
+  auto stream = adopt(std::move(made));
+  if (!stream.ok()) return stream;
+  try {
+    const Status status = (*stream)->begin_connect(*parts);
+    if (!status.ok()) return (*stream)->dispose(), status.error();
+  } catch (const std::bad_alloc &) {
+    (*stream)->dispose();
+    throw;
+  }
+  (*stream)->schedule();
+  return stream;
+}
+
+Status Stream::begin_connect(const HostPort &to) {
+  auto number = Address::parse_host(to.host);
+  // Brackets are for IPv6 addresses, RFC 3986 3.2.2.
+  if (to.bracketed && (!number.ok() || number->family != AF_INET6)) return Error{SOCKET_EADDRESS};
+  if (!number.ok()) return connector_->start(to.host, to.port);
+  number->port = to.port;
+  connector_->start(*number);
+  return {};
 }
 
 Result<Stream *> Stream::connected(Loop &loop, Fd fd) {
@@ -142,6 +163,7 @@ Status Stream::set_idle_timeout(int timeout_ms) {
 
 Result<int> Stream::open_fd() const noexcept {
   if (!transport_->open()) return Error{SOCKET_ECLOSED};
+  if (transport_->connecting()) return Error{SOCKET_ENOTCONN};
   return transport_->fd();
 }
 
@@ -205,7 +227,16 @@ void Stream::on_eof() {
   update_reading();
 }
 
+Watch *Stream::takes_over() noexcept {
+  return &static_cast<TcpTransport &>(*transport_).as_watch();
+}
+
+void Stream::on_connected(Fd fd, const Address &) {
+  static_cast<TcpTransport &>(*transport_).established(std::move(fd));
+}
+
 void Stream::on_connected() {
+  connector_.reset();
   connect_deadline_ns_ = INT64_MAX;
   last_read_ns_ = loop().now_ns();
   if (ops_ && ops_->connecting())
@@ -217,6 +248,7 @@ void Stream::on_connected() {
 
 void Stream::on_close(int code) {
   close_code_ = code;
+  connector_.reset();
   reading_ = false;
   loop().timers().disarm(*this);
   if (ops_) ops_->on_close(code);
@@ -230,7 +262,7 @@ StreamOps &Stream::ops() {
   return *ops_;
 }
 
-Result<Future *> Stream::async_connect(Loop &loop, const Address &address, int timeout_ms) {
+Result<Future *> Stream::async_connect(Loop &loop, std::string_view address, int timeout_ms) {
   if (timeout_ms < -1) return Error{SOCKET_EINVAL};
   auto stream = connect(loop, address, -1);
   if (!stream.ok()) return stream.error();
@@ -298,6 +330,7 @@ void Stream::leave_listener() noexcept {
 
 void Stream::on_dispose() noexcept {
   transport_->set_sink(nullptr);
+  connector_.reset();
   if (ops_) ops_->end();
   transport_->abort(0);
   loop().timers().disarm(*this);

@@ -3,6 +3,7 @@
 
 #include "SocketStream.h"
 
+#include "net/connector.hpp"
 #include "net/loop.hpp"
 #include "net/stream_ops.hpp"
 #include "net/tcp_transport.hpp"
@@ -15,11 +16,13 @@ struct AcceptedTag;
 class Stream final : public LoopObject,
                      private TransportSink,
                      private TimerNode,
+                     private ConnectDelegate,
                      public Linked<AcceptedTag> {
 public:
   static constexpr HandleKind kHandleKind = HandleKind::stream;
 
-  static Result<Stream *> connect(Loop &loop, const Address &address, int timeout_ms);
+  // To "host:port", the host a name or a number. What is wrong with the text is told at once.
+  static Result<Stream *> connect(Loop &loop, std::string_view address, int timeout_ms);
   // Over a descriptor that is connected already.
   static Result<Stream *> connected(Loop &loop, Fd fd);
   // Raises SOCKET_ACCEPTED at `listener`.
@@ -36,12 +39,12 @@ public:
   Status set_write_timeout(int timeout_ms);
   Status set_idle_timeout(int timeout_ms);
   int64_t queued() const noexcept { return transport_->queued(); }
-  // SOCKET_ECLOSED once it is closed.
+  // SOCKET_ENOTCONN before it is connected, SOCKET_ECLOSED once it is closed.
   Result<int> open_fd() const noexcept;
   Transport &transport() noexcept { return *transport_; }
 
   // ---- Operations that complete once
-  static Result<Future *> async_connect(Loop &loop, const Address &address, int timeout_ms);
+  static Result<Future *> async_connect(Loop &loop, std::string_view address, int timeout_ms);
   Result<Future *> async_read(const ReadRequest &request, int timeout_ms);
   Result<Future *> async_write(std::vector<iovec> pieces, int timeout_ms);
   // For them: another reader has begun or ended; there is more output than before.
@@ -68,6 +71,9 @@ private:
   void on_drain() override { raise(SOCKET_DRAINED); }
   void on_eof() override;
   void on_connected() override;
+  Watch *takes_over() noexcept override;
+  void on_connected(Fd fd, const Address &) override;
+  void on_connect_failed(int code) noexcept override { transport_->abort(code); }
   void on_close(int code) override;
   void on_timer() override;
   void on_no_memory() noexcept override { transport_->abort(SOCKET_ENOMEM); }
@@ -76,6 +82,7 @@ private:
   Target target_of(int kind) const noexcept override;
   void on_dispose() noexcept override;
   void leave_listener() noexcept;
+  Status begin_connect(const HostPort &to);
 
   Status may_write() const noexcept;
   Result<int64_t> written(Status status) noexcept;
@@ -85,6 +92,7 @@ private:
 
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<StreamOps> ops_;
+  ConnectorPtr connector_; // until it has connected
   Listener *listener_ = nullptr;
   ChunkRef chunk_; // where the bytes of a pending SOCKET_DATA lie
   std::span<const char> data_;

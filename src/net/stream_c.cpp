@@ -34,10 +34,9 @@ template <class Ask> int format_address(SocketStream_T stream, char *out, int ca
 
 SocketStream_T SocketStream_connect(SocketLoop_T loop, const char *address, int timeout_ms) {
   return new_on_loop<SocketStream_T>(loop, [&](Loop &on) -> Result<Stream *> {
-    auto parsed = Address::parse(address ? address : "");
-    if (!parsed.ok())
-      return explain(parsed.error(), "cannot connect to %s", address ? address : "NULL");
-    return Stream::connect(on, *parsed, timeout_ms);
+    const char *const to = address ? address : "NULL";
+    auto stream = Stream::connect(on, to, timeout_ms);
+    return stream.ok() ? stream : explain(stream.error(), "cannot connect to %s", to);
   });
 }
 

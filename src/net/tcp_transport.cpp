@@ -26,31 +26,26 @@ TcpTransport::TcpTransport(Loop &loop, Fd fd) noexcept
   (void)os::set_option(fd_.get(), IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
-TcpTransport::TcpTransport(Loop &loop, const Address &address) noexcept
-    : Watch(loop), output_(loop), progress_ns_(loop.now_ns()), state_(State::connecting) {
-  const Status status = begin_connect(address);
-  // Connected at once or not, the outcome is told from the loop: the socket is writable then.
-  if (status.ok() || status.code() == SOCKET_EAGAIN)
-    want(POLL_WRITE);
-  else
-    abort(status.code());
-}
+TcpTransport::TcpTransport(Loop &loop) noexcept
+    : Watch(loop), output_(loop), progress_ns_(loop.now_ns()), state_(State::connecting) {}
 
-Status TcpTransport::begin_connect(const Address &address) noexcept {
-  auto fd = os::tcp_socket(address.family, loop().network());
-  if (!fd.ok()) return fd.error();
-  fd_ = fd.take();
-  watch(fd_.get());
+void TcpTransport::established(Fd fd) {
+  if (state_ != State::connecting) return; // given up meanwhile
+  fd_ = std::move(fd);
+  if (watched_fd() < 0) watch(fd_.get());
   (void)os::set_option(fd_.get(), IPPROTO_TCP, TCP_NODELAY, 1);
-  return os::connect_tcp(fd_.get(), address);
+  state_ = State::open;
+  progress_ns_ = loop().now_ns();
+  update_interest();
+  if (sink_) sink_->on_connected();
 }
 
 TcpTransport::~TcpTransport() { unwatch(); }
 
 void TcpTransport::update_interest() noexcept {
-  if (state_ == State::closed) return;
+  if (state_ == State::connecting || state_ == State::closed) return;
   int events = 0;
-  if (state_ == State::connecting || !output_.empty()) events |= POLL_WRITE;
+  if (!output_.empty()) events |= POLL_WRITE;
   if (may_receive()) events |= POLL_READ;
   want(events);
 }
@@ -65,19 +60,9 @@ void TcpTransport::read(bool on) noexcept {
 }
 
 void TcpTransport::on_ready(int events) {
-  if (state_ == State::connecting) return finish_connect();
   constexpr int kBroken = POLL_ERROR | POLL_HANGUP;
   if ((events & (POLL_WRITE | kBroken)) && !output_.empty()) flush();
   if ((events & (POLL_READ | kBroken)) && may_receive() && !reading_held()) receive();
-}
-
-void TcpTransport::finish_connect() {
-  const Status status = os::pending_error(fd_.get());
-  if (!status.ok()) return abort(status.code());
-  state_ = State::open;
-  progress_ns_ = loop().now_ns();
-  update_interest();
-  if (sink_) sink_->on_connected();
 }
 
 // Once a turn: the loop is level-triggered, so a connection that has more comes again after the

@@ -11,9 +11,14 @@ class TcpTransport final : public Transport, private Watch, private Deferred {
 public:
   // An accepted socket. Does not read until read(true).
   TcpTransport(Loop &loop, Fd fd) noexcept;
-  // Connects; on_connected or on_close tells the outcome.
-  TcpTransport(Loop &loop, const Address &address) noexcept;
+  // Not connected yet: somebody else sees to that, and calls established() or abort().
+  explicit TcpTransport(Loop &loop) noexcept;
   ~TcpTransport() override;
+
+  // Goes on with a descriptor that has connected, and tells the sink.
+  void established(Fd fd);
+  // Whoever connects hands the descriptor's place in the kernel's set over to this.
+  Watch &as_watch() noexcept { return *this; }
 
   Status write(std::span<const iovec> slices) override;
   Status write_borrowed(std::span<const char> head, Borrowed borrowed) override;
@@ -44,13 +49,11 @@ private:
   void on_no_memory() noexcept override { abort(SOCKET_ENOMEM); }
   void run_deferred() override;
 
-  Status begin_connect(const Address &address) noexcept;
   // Sends as much of the slices as the kernel takes now; how many bytes.
   Result<size_t> send_now(std::span<const iovec> slices) noexcept;
   template <class Queue> Status queue_rest(Queue &&queue) noexcept;
   bool may_receive() const noexcept;
   void sending_failed(int code) noexcept;
-  void finish_connect();
   void receive();
   void flush() noexcept;
   void output_shrank() noexcept;

@@ -36,7 +36,7 @@ static void a_refusal_is_an_event(void **state) {
 
 static void what_is_not_an_address_is_refused_at_once(void **state) {
   (void)state;
-  static const char *const bad[] = {"",          "127.0.0.1",     ":80",           "host:80",
+  static const char *const bad[] = {"",          "127.0.0.1",     ":80",           "a b:80",
                                     "1.2.3:80",  "::1:80",        "[::1]",         "[::1:80",
                                     "0x7f.1:80", "[127.0.0.1]:1", "[localhost]:1", "localhost"};
   static const char *const bad_ports[] = {"127.0.0.1:", "127.0.0.1:x", "127.0.0.1:-1",
@@ -131,7 +131,7 @@ static void out_of_descriptors_is_an_event(void **state) {
   SocketStream_T stream = SocketStream_connect(loop, "127.0.0.1:1", -1);
   setrlimit(RLIMIT_NOFILE, &before);
   assert_non_null(stream);
-  assert_int_equal(SocketStream_write(stream, "x", 1), SOCKET_ECLOSED);
+  assert_int_equal(SocketStream_write(stream, "x", 1), SOCKET_ENOTCONN); /* told by the loop */
   SocketCompletion_T event = outcome_of(loop, stream);
   assert_int_equal(event.kind, SOCKET_CLOSED);
   assert_int_equal(event.status, SOCKET_EMFILE);

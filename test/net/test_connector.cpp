@@ -67,9 +67,9 @@ Status connect_in_test(int fd, const Address &address) noexcept {
 
 // As if there were no descriptors for this one family.
 int family_without_sockets = AF_UNSPEC;
-Result<Fd> socket_in_test(int family) noexcept {
+Result<Fd> socket_in_test(int family, socketpoll::Network *) noexcept {
   if (family == family_without_sockets) return Error{SOCKET_EMFILE};
-  return os::tcp_socket(AF_INET); // a machine without IPv6 will do
+  return os::tcp_socket(AF_INET, nullptr); // a machine without IPv6 will do
 }
 
 // A hanging attempt connects after all.

@@ -373,7 +373,7 @@ void a_broken_sendfile_raises_no_signal(void **) {
 void connections_stay_small(void **) {
   if (sizeof(void *) != 8) return;
   assert_in_range(sizeof(TcpTransport), 1, 192);
-  assert_in_range(sizeof(Stream), 1, 256);
+  assert_in_range(sizeof(Stream), 1, 288);
   assert_in_range(sizeof(Timer), 1, 160);
   assert_in_range(sizeof(TimerNode), 1, 32);
   assert_in_range(sizeof(FdRecord), 1, 16);
