@@ -228,6 +228,7 @@ void Stream::on_eof() {
 }
 
 Watch *Stream::takes_over() noexcept {
+  if (!transport_->connecting()) return nullptr; // given up in this turn
   return &static_cast<TcpTransport &>(*transport_).as_watch();
 }
 
