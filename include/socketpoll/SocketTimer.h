@@ -21,10 +21,12 @@ SOCKET_API void SocketTimer_free(SocketTimer_T *timer);
  * NULL. */
 SOCKET_API int SocketTimer_set_callback(SocketTimer_T timer, SocketCallback_T callback, void *user);
 
-/* Starts the timer, or reschedules it if it runs: due in delay_ms from now (0: in the next turn),
- * and then, if period_ms > 0, at each multiple of period_ms after that, without drift. Expirations
- * that the loop was too busy for are reported as one event whose length counts them. An expiration
- * not yet delivered is forgotten. 0, or SOCKET_EINVAL for a negative number. Never allocates. */
+/* Starts the timer, or reschedules it if it runs: due in delay_ms (0: in the next turn), and then,
+ * if period_ms > 0, at each multiple of period_ms after that, without drift. Never early. Inside a
+ * callback of the loop the delay counts from the moment at which the loop has control again, which
+ * spares a look at the clock. Expirations that the loop was too busy for are reported as one event
+ * whose length counts them. An expiration not yet delivered is forgotten. 0, or SOCKET_EINVAL for a
+ * negative number. Never allocates. */
 SOCKET_API int SocketTimer_start(SocketTimer_T timer, int64_t delay_ms, int64_t period_ms);
 
 /* Stops it; an expiration not yet delivered is forgotten. 0, also if it was not running. */

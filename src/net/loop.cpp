@@ -250,7 +250,8 @@ void Loop::begin_turn() {
   fire_timers();
   deliver();
   flush_changes();
-  if (handled_ > 0) update_now(); // what the program did took time
+  // What the program did took time.
+  if (handled_ > 0 || timers_.unsorted()) update_now();
 }
 
 Status Loop::finish_turn(int timeout_ms, int max_events) {
@@ -279,7 +280,7 @@ void Loop::run_posts() {
 }
 
 void Loop::fire_timers() noexcept {
-  timers_.begin_round();
+  timers_.begin_round(now_ns_);
   while (!closed_) {
     TimerNode *node = timers_.pop_due(now_ns_);
     if (!node) return;
@@ -382,11 +383,17 @@ ChunkRef Loop::use_received(size_t bytes) noexcept {
   return receive_chunk_;
 }
 
+void Loop::arm_after(TimerNode &node, int64_t delay_ns) noexcept {
+  if (running_) return timers_.arm_after(node, delay_ns);
+  timers_.arm(node, clock_->now_ns() + delay_ns);
+}
+
 int Loop::due_in_ms(int64_t now_ns) noexcept {
   if (closed_ || stop_.load() || has_posts_.load() || !push_ready_.empty() ||
       !delivering_.empty() || !deferred_.empty() || !running_deferred_.empty() || !changed_.empty())
     return 0;
   if (timers_.empty()) return -1;
+  timers_.sort(now_ns);
   const int64_t left = timers_.next_deadline() - now_ns;
   return static_cast<int>(std::clamp<int64_t>((left + kNsPerMs - 1) / kNsPerMs, 0, INT_MAX));
 }

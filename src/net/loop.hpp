@@ -103,6 +103,9 @@ public:
   // becomes a reference to it. receive_chunk throws std::bad_alloc.
   std::span<char> receive_chunk(size_t least);
   ChunkRef use_received(size_t bytes) noexcept;
+  // Arms the node for a delay: from now, or, inside a callback, from when the loop has control
+  // again and looks at the clock anyway.
+  void arm_after(TimerNode &node, int64_t delay_ns) noexcept;
   // Milliseconds until timers or queued work are due; -1 for never.
   int due_in_ms(int64_t now_ns) noexcept;
   bool has_pulled() noexcept { return !pull_ready_.empty(); }

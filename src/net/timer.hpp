@@ -17,7 +17,7 @@ public:
     if (delay_ms < 0 || period_ms < 0) return Error{SOCKET_EINVAL};
     stop();
     period_ns_ = ns_of_ms(period_ms);
-    loop().timers().arm(*this, loop().clock().now_ns() + ns_of_ms(delay_ms));
+    loop().arm_after(*this, ns_of_ms(delay_ms));
     return {};
   }
   void stop() noexcept {
@@ -27,7 +27,9 @@ public:
   }
   int64_t remaining_ms() const noexcept {
     if (!armed()) return -1;
-    const int64_t left = deadline() - loop().clock().now_ns();
+    const int64_t now = loop().clock().now_ns();
+    loop().timers().sort(now);
+    const int64_t left = deadline() - now;
     return std::max<int64_t>(0, (left + kNsPerMs - 1) / kNsPerMs);
   }
 

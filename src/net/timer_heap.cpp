@@ -1,6 +1,7 @@
 #include "net/timer_heap.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace socketpoll {
 
@@ -43,8 +44,8 @@ void TimerHeap::sift_up(size_t index, Entry entry) noexcept {
 void TimerHeap::sift_down(size_t index, Entry entry) noexcept {
   for (;;) {
     const size_t first = index * kArity + 1;
-    if (first >= entries_.size()) break;
-    const size_t end = std::min(first + kArity, entries_.size());
+    if (first >= sorted_) break;
+    const size_t end = std::min(first + kArity, sorted_);
     size_t least = first;
     for (size_t child = first + 1; child < end; child++)
       if (entries_[child].before(entries_[least])) least = child;
@@ -55,23 +56,47 @@ void TimerHeap::sift_down(size_t index, Entry entry) noexcept {
   place(index, entry);
 }
 
+// The last of the heap fills the gap, and the last of all takes that one's place.
 void TimerHeap::remove_at(size_t index) noexcept {
   entries_[index].node->index_ = TimerNode::kNotArmed;
-  const Entry last = entries_.back();
+  if (index < sorted_) {
+    const Entry last = entries_[--sorted_];
+    if (index < sorted_) {
+      if (index > 0 && last.before(entries_[(index - 1) / kArity]))
+        sift_up(index, last);
+      else
+        sift_down(index, last);
+    }
+    index = sorted_;
+  }
+  if (index + 1 < entries_.size()) place(index, entries_.back());
   entries_.pop_back();
-  if (index == entries_.size()) return;
-  if (index > 0 && last.before(entries_[(index - 1) / kArity]))
-    sift_up(index, last);
-  else
-    sift_down(index, last);
+}
+
+void TimerHeap::append(TimerNode &node, int64_t deadline) noexcept {
+  disarm(node);
+  entries_.push_back({deadline, next_sequence_++, &node}); // within what join() reserved
+  node.index_ = static_cast<uint32_t>(entries_.size() - 1);
 }
 
 void TimerHeap::arm(TimerNode &node, int64_t deadline_ns) noexcept {
-  disarm(node);
+  append(node, deadline_ns);
   node.deadline_ = deadline_ns;
-  const Entry entry{deadline_ns, next_sequence_++, &node};
-  entries_.push_back(entry); // within what join() reserved
-  sift_up(entries_.size() - 1, entry);
+  node.relative_ = false;
+}
+
+void TimerHeap::arm_after(TimerNode &node, int64_t delay_ns) noexcept {
+  append(node, delay_ns);
+  node.relative_ = true;
+}
+
+void TimerHeap::sort_next(int64_t now_ns) noexcept {
+  Entry entry = entries_[sorted_];
+  if (std::exchange(entry.node->relative_, false)) {
+    entry.deadline += now_ns;
+    entry.node->deadline_ = entry.deadline;
+  }
+  sift_up(sorted_++, entry);
 }
 
 void TimerHeap::disarm(TimerNode &node) noexcept {
@@ -79,7 +104,7 @@ void TimerHeap::disarm(TimerNode &node) noexcept {
 }
 
 TimerNode *TimerHeap::pop_due(int64_t now_ns) noexcept {
-  if (entries_.empty()) return nullptr;
+  if (sorted_ == 0) return nullptr; // what was armed since is not due in this round
   const Entry &first = entries_.front();
   if (first.deadline > now_ns || first.sequence >= round_sequence_) return nullptr;
   TimerNode *node = first.node;

@@ -64,7 +64,7 @@ void the_heap_agrees_with_a_model(void **) {
         nodes.erase(nodes.begin() + static_cast<std::ptrdiff_t>(which)); // leaves by itself
       } else {
         now += static_cast<int64_t>(random() % 10);
-        heap.begin_round();
+        heap.begin_round(now);
         while (TimerNode *due = heap.pop_due(now)) {
           assert_false(model.empty());
           assert_true(model.begin()->first <= now);
@@ -75,7 +75,10 @@ void the_heap_agrees_with_a_model(void **) {
         assert_true(model.empty() || model.begin()->first > now);
       }
       assert_int_equal(heap.empty(), model.empty());
-      if (!model.empty()) assert_int_equal(heap.next_deadline(), model.begin()->first);
+      if (!model.empty() && random() % 2) { // otherwise more gathers behind the heap
+        heap.sort(now);
+        assert_int_equal(heap.next_deadline(), model.begin()->first);
+      }
       for (const auto &entry : model) assert_true(entry.second->armed());
     }
   }
@@ -87,15 +90,33 @@ void what_is_armed_in_a_round_waits_for_the_next(void **) {
   heap.join(first);
   heap.join(second);
   heap.arm(first, 5);
-  heap.begin_round();
+  heap.begin_round(5);
   assert_ptr_equal(heap.pop_due(5), &first);
   heap.arm(first, 5);
   heap.arm(second, 4);
   assert_null(heap.pop_due(5));
-  heap.begin_round();
+  heap.begin_round(5);
   assert_ptr_equal(heap.pop_due(5), &second);
   assert_ptr_equal(heap.pop_due(5), &first);
   assert_null(heap.pop_due(5));
+}
+
+// A delay counts from when the heap is sorted, whatever has happened to its place until then.
+void delays_count_from_the_sorting(void **) {
+  TimerHeap heap;
+  Node soon, late, gone;
+  for (Node *node : {&soon, &late, &gone}) heap.join(*node);
+  heap.arm_after(gone, 1);
+  heap.arm_after(late, 20);
+  heap.arm_after(soon, 10);
+  heap.disarm(gone);
+  heap.sort(103);
+  assert_int_equal(soon.deadline(), 113);
+  assert_int_equal(late.deadline(), 123);
+  heap.arm(soon, 5); // absolute again
+  heap.sort(200);
+  assert_int_equal(soon.deadline(), 5);
+  assert_int_equal(heap.next_deadline(), 5);
 }
 
 // ---- Chunks
@@ -386,6 +407,7 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(the_heap_agrees_with_a_model),
       cmocka_unit_test(what_is_armed_in_a_round_waits_for_the_next),
+      cmocka_unit_test(delays_count_from_the_sorting),
       cmocka_unit_test(chunks_come_back_when_nobody_holds_them),
       cmocka_unit_test(the_queue_keeps_every_order),
       cmocka_unit_test(a_cut_file_is_an_error),
