@@ -25,6 +25,7 @@
 
 #include "SocketFuture.h"
 #include "SocketListener.h"
+#include "SocketResolver.h"
 #include "SocketStream.h"
 
 enum SocketAsyncLimits {
@@ -34,6 +35,13 @@ enum SocketAsyncLimits {
 
 /* Completes after `ms` milliseconds, 0 or more, with the result 0. */
 SOCKET_API SocketFuture_T SocketAsync_sleep(SocketLoop_T loop, int64_t ms);
+
+/* Resolves a name, or a numeric address without a port, for `family` (enum SocketFamily). The
+ * result is how many addresses there are, at least 1: SocketResolver_get_address tells them. What
+ * happens with names is in SocketResolver.h. NULL with SOCKET_EADDRESS or SOCKET_ENAMETOOLONG as
+ * well. getaddrinfo(3). */
+SOCKET_API SocketFuture_T SocketAsync_resolve(SocketLoop_T loop, const char *name, int family,
+                                              int timeout_ms);
 
 /* Connects to an address, as SocketStream_connect does. The outcome's data is the stream, in pull
  * delivery and not started; no SOCKET_CONNECTED is delivered. */

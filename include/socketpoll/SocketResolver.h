@@ -23,6 +23,7 @@
 #ifndef SOCKETPOLL_SOCKETRESOLVER_H
 #define SOCKETPOLL_SOCKETRESOLVER_H
 
+#include "SocketFuture.h"
 #include "SocketLoop.h"
 
 enum SocketFamily { SOCKET_FAMILY_ANY = 0, SOCKET_FAMILY_IPV4 = 4, SOCKET_FAMILY_IPV6 = 6 };
@@ -49,6 +50,15 @@ SOCKET_API int SocketResolver_set_cache(int entries, int found_ms, int failed_ms
 
 /* Forgets all that is remembered. 0 or SOCKET_ENOMEM. Any thread. */
 SOCKET_API int SocketResolver_flush_cache(void);
+
+/* ---- The answer to SocketAsync_resolve */
+
+/* Writes address number `index`, from 0, as "192.0.2.1" or "2001:db8::1" with a final NUL into
+ * `out` (required, yours; 64 bytes are enough) and returns its length. SOCKET_ENOENT beyond the
+ * last, and for a future of another operation; SOCKET_EAGAIN while it has not ended; SOCKET_EINVAL
+ * if capacity is too small. Any thread. */
+SOCKET_API int SocketResolver_get_address(SocketFuture_T future, int index, char *out,
+                                          int capacity);
 
 /* ---- A name service of the program's own, for one loop */
 

@@ -4,6 +4,7 @@
 #include "net/future.hpp"
 #include "net/listener.hpp"
 #include "net/object_c.hpp"
+#include "net/resolve_future.hpp"
 #include "net/stream.hpp"
 
 using namespace socketpoll;
@@ -31,10 +32,28 @@ SocketFuture_T begin_read(SocketStream_T stream, void *buffer, int64_t capacity,
   });
 }
 
+Result<int> address_family(int family) noexcept {
+  switch (family) {
+  case SOCKET_FAMILY_ANY: return int{AF_UNSPEC};
+  case SOCKET_FAMILY_IPV4: return int{AF_INET};
+  case SOCKET_FAMILY_IPV6: return int{AF_INET6};
+  default: return Error{SOCKET_EINVAL};
+  }
+}
+
 } // namespace
 
 SocketFuture_T SocketAsync_sleep(SocketLoop_T loop, int64_t ms) {
   return begin_on<Loop>(loop, [&](Loop &on) { return Future::create_sleep(on, ms); });
+}
+
+SocketFuture_T SocketAsync_resolve(SocketLoop_T loop, const char *name, int family,
+                                   int timeout_ms) {
+  return begin_on<Loop>(loop, [&](Loop &on) -> Result<Future *> {
+    const auto wanted = address_family(family);
+    if (!name || !wanted.ok()) return Error{SOCKET_EINVAL};
+    return ResolveFuture::create(on, name, *wanted, timeout_ms);
+  });
 }
 
 SocketFuture_T SocketAsync_connect(SocketLoop_T loop, const char *address, int timeout_ms) {

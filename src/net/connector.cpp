@@ -42,27 +42,32 @@ void Connector::Attempt::on_refused(int code) noexcept { connector.failed(*this,
 
 void Connector::Attempt::on_no_memory() noexcept { connector.on_no_memory(); }
 
-// False, with the failure noted, if it is over already.
-bool Connector::begin(const Address &address) noexcept {
-  last_family_ = address.family;
-  Attempt *attempt = first_.fd ? new (std::nothrow) Attempt(*this) : &first_;
-  if (!attempt) {
-    note(SOCKET_ENOMEM);
-    return false;
+// nullptr: no memory for another one beside those under way.
+Connector::Attempt *Connector::idle_attempt() noexcept {
+  if (!first_.fd) return &first_;
+  try {
+    return std::make_unique<Attempt>(*this).release(); // the list's, until it is retired
+  } catch (const std::bad_alloc &) {
+    return nullptr;
   }
-  attempts_.push_back(*attempt);
+}
+
+// False, with the failure noted, if it is over already.
+bool Connector::begin(Attempt &attempt, const Address &address) noexcept {
+  last_family_ = address.family;
+  attempts_.push_back(attempt);
   auto fd = connect_calls.socket(address.family, loop_.network());
   Status status = fd.ok() ? connect_calls.connect(fd->get(), address) : Status(fd.error());
   if (!status.ok() && status.code() != SOCKET_EAGAIN) {
     note(status.code());
-    end(*attempt);
+    end(attempt);
     return false;
   }
   // Connected at once or not, the outcome comes from the loop: the socket is writable then.
-  attempt->fd = fd.take();
-  attempt->address = address;
-  attempt->watch(attempt->fd.get());
-  attempt->want(POLL_WRITE);
+  attempt.fd = fd.take();
+  attempt.address = address;
+  attempt.watch(attempt.fd.get());
+  attempt.want(POLL_WRITE);
   return true;
 }
 
@@ -113,7 +118,7 @@ void Connector::cancel() noexcept {
 }
 
 void Connector::start(const Address &address) noexcept {
-  if (!begin(address)) loop_.defer(*this);
+  if (!begin(first_, address)) loop_.defer(*this);
 }
 
 void Connector::start(std::span<const Address> addresses) {
@@ -174,7 +179,9 @@ void Connector::proceed() noexcept {
   while (!untried_.empty()) {
     if (next_ns_ > 0 && next_ns_ > loop_.clock().now_ns())
       return loop_.timers().arm(*this, next_ns_);
-    next_ns_ = begin(take_next()) ? loop_.clock().now_ns() + kAttemptDelayNs : 0;
+    Attempt *attempt = idle_attempt();
+    const bool under_way = !attempt || begin(*attempt, take_next());
+    next_ns_ = under_way ? loop_.clock().now_ns() + kAttemptDelayNs : 0;
   }
   if (attempts_.empty() && !lookup_) loop_.defer(*this);
 }

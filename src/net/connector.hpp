@@ -80,7 +80,8 @@ private:
 
   void proceed() noexcept;
   void delay_for_ipv6() noexcept;
-  bool begin(const Address &address) noexcept;
+  Attempt *idle_attempt() noexcept;
+  bool begin(Attempt &attempt, const Address &address) noexcept;
   Address take_next() noexcept;
   void connected(Attempt &attempt);
   void failed(Attempt &attempt, int code) noexcept;

@@ -31,14 +31,18 @@ bool enough_done(std::span<Future *const> futures, size_t enough) noexcept {
 
 Result<Future *> Future::create(Loop &loop, FutureSource &source, HandleWord subject,
                                 int timeout_ms) {
-  if (timeout_ms < -1) return Error{SOCKET_EINVAL};
   std::unique_ptr<Future> made(new Future(loop, &source, subject));
   made->reserve();
-  if (timeout_ms >= 0) loop.timers().join(*made);
-  auto future = adopt(std::move(made));
-  if (future.ok() && timeout_ms >= 0)
-    loop.timers().arm(**future, loop.clock().now_ns() + timeout_ms * kNsPerMs);
-  return future;
+  if (const Status status = made->limit(timeout_ms); !status.ok()) return status.error();
+  return adopt(std::move(made));
+}
+
+Status Future::limit(int timeout_ms) {
+  if (timeout_ms < -1) return Error{SOCKET_EINVAL};
+  if (timeout_ms < 0) return {};
+  loop().timers().join(*this);
+  loop().timers().arm(*this, loop().clock().now_ns() + timeout_ms * kNsPerMs);
+  return {};
 }
 
 Result<Future *> Future::create_sleep(Loop &loop, int64_t ms) {

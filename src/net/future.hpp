@@ -7,6 +7,7 @@
 
 #include "SocketFuture.h"
 
+#include "net/address.hpp"
 #include "net/loop.hpp"
 
 #include <atomic>
@@ -71,6 +72,8 @@ public:
   int status() const noexcept { return done() ? status_ : int{SOCKET_EAGAIN}; }
   Result<int64_t> result() const noexcept;
   int64_t progress() const noexcept { return progress_.load(std::memory_order_relaxed); }
+  // Of SocketAsync_resolve; unchanged once it is done.
+  virtual std::span<const Address> addresses() const noexcept { return {}; }
   HandleWord loop_handle() const noexcept { return loop_handle_; }
   // Throws std::bad_alloc on other threads than the loop's.
   Status complete(HandleWord self, int status, int64_t result, void *data);
@@ -85,6 +88,8 @@ protected:
         loop_handle_(loop.handle()) {}
   void settle(int status, int64_t result, void *data) noexcept;
   void on_dispose() noexcept override;
+  // How long it may take from now on, once. SOCKET_EINVAL for less than -1. Throws std::bad_alloc.
+  Status limit(int timeout_ms);
   // The program must not complete it.
   void reserve() noexcept { claimed_.store(true, std::memory_order_relaxed); }
 

@@ -52,6 +52,14 @@ Status check_labels(std::string_view name) noexcept {
   }
 }
 
+Status check_ascii(std::string_view name) noexcept {
+  const auto foreign = [](char c) { return c <= ' ' || c == '\x7f' || c == ':' || c == '%'; };
+  if (std::any_of(name.begin(), name.end(), foreign)) return Error{SOCKET_EADDRESS};
+  name = without_final_dot(name);
+  if (name.size() > kMostName) return Error{SOCKET_ENAMETOOLONG};
+  return check_labels(name);
+}
+
 } // namespace
 
 Result<Address> parse_host(std::string_view text, int family) noexcept {
@@ -82,12 +90,11 @@ Result<Address> parse_host(std::string_view text, int family) noexcept {
 Status check_host_name(std::string_view name) noexcept {
   const auto above_ascii = [](char c) { return static_cast<unsigned char>(c) > 127; };
   if (std::any_of(name.begin(), name.end(), above_ascii))
-    return explain({SOCKET_EADDRESS}, "a host name beyond ASCII must be in its xn-- form");
-  const auto foreign = [](char c) { return c <= ' ' || c == '\x7f' || c == ':' || c == '%'; };
-  if (std::any_of(name.begin(), name.end(), foreign)) return Error{SOCKET_EADDRESS};
-  name = without_final_dot(name);
-  if (name.size() > kMostName) return Error{SOCKET_ENAMETOOLONG};
-  return check_labels(name);
+    return explain({SOCKET_EADDRESS}, "a host name beyond ASCII has to be in its xn-- form");
+  const Status status = check_ascii(name);
+  if (status.ok()) return status;
+  return explain(status.error(), "\"%.*s\" cannot be a host", static_cast<int>(name.size()),
+                 name.data());
 }
 
 bool is_localhost(std::string_view name) noexcept {

@@ -1,6 +1,7 @@
 // extern "C" functions of SocketResolver.h.
 #include "SocketResolver.h"
 
+#include "net/future.hpp"
 #include "net/object_c.hpp"
 #include "net/resolver_pool.hpp"
 #include "net/resolver_query.hpp"
@@ -44,6 +45,18 @@ int SocketResolver_flush_cache(void) {
   return guarded([] {
     ResolverPool::instance().flush_cache();
     return Status();
+  });
+}
+
+int SocketResolver_get_address(SocketFuture_T future, int index, char *out, int capacity) {
+  const Pinned<Future> pinned(word_of_handle(future));
+  if (!pinned) return record_error(SOCKET_EBADHANDLE);
+  return guarded([&]() -> Result<int> {
+    if (!out || capacity < 1) return Error{SOCKET_EINVAL};
+    if (!pinned->done()) return Error{SOCKET_EAGAIN};
+    const auto addresses = pinned->addresses();
+    if (index < 0 || static_cast<size_t>(index) >= addresses.size()) return Error{SOCKET_ENOENT};
+    return addresses[static_cast<size_t>(index)].format_host({out, static_cast<size_t>(capacity)});
   });
 }
 

@@ -67,7 +67,9 @@ void Query::on_dispose() noexcept {
   List<Deferred, DeferredTag>::remove(*this);
   if (lookup_) std::exchange(lookup_, nullptr)->query_ = nullptr;
   // Also when the loop is freed: what the program keeps for the query must end somewhere.
-  if (state_ == State::asked && hook_.cancel) hook_.cancel(asked_as_, hook_.user);
+  if (state_ != State::asked || !hook_.cancel) return;
+  loop().count_event();
+  hook_.cancel(asked_as_, hook_.user);
 }
 
 } // namespace socketpoll

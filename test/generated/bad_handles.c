@@ -165,6 +165,7 @@ static const struct recipe recipes[] = {
 
 /* SocketAsync.h */
 EXPECT_NULL(SocketLoop_T, SocketAsync_sleep, SocketAsync_sleep(handle, 0))
+EXPECT_NULL(SocketLoop_T, SocketAsync_resolve, SocketAsync_resolve(handle, "text", 0, 0))
 EXPECT_NULL(SocketLoop_T, SocketAsync_connect, SocketAsync_connect(handle, "text", 0))
 EXPECT_NULL(SocketListener_T, SocketAsync_accept, SocketAsync_accept(handle, 0))
 EXPECT_NULL(SocketStream_T, SocketAsync_read, SocketAsync_read(handle, NULL, 0, 0))
@@ -358,6 +359,7 @@ EXPECT_ERRNO(SocketPoll_T, SocketPoll_getmaxregistered, SocketPoll_getmaxregiste
 EXPECT_ERRNO(SocketPoll_T, SocketPoll_setmaxregistered, SocketPoll_setmaxregistered(handle, 0))
 
 /* SocketResolver.h */
+EXPECT_NUMBER(SocketFuture_T, SocketResolver_get_address, SocketResolver_get_address(handle, 0, NULL, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketLoop_T, SocketResolver_set_hook, SocketResolver_set_hook(handle, NULL, NULL, NULL), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketQuery_T, SocketResolver_add_address, SocketResolver_add_address(handle, "text"), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketQuery_T, SocketResolver_finish, SocketResolver_finish(handle, 0), SOCKET_EBADHANDLE)
@@ -418,6 +420,7 @@ EXPECT_NUMBER(SocketWatch_T, SocketWatch_set_events, SocketWatch_set_events(hand
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(bad_SocketAsync_sleep),
+      cmocka_unit_test(bad_SocketAsync_resolve),
       cmocka_unit_test(bad_SocketAsync_connect),
       cmocka_unit_test(bad_SocketAsync_accept),
       cmocka_unit_test(bad_SocketAsync_read),
@@ -593,6 +596,7 @@ int main(void) {
       cmocka_unit_test(bad_SocketPoll_get_registered_sockets),
       cmocka_unit_test(bad_SocketPoll_getmaxregistered),
       cmocka_unit_test(bad_SocketPoll_setmaxregistered),
+      cmocka_unit_test(bad_SocketResolver_get_address),
       cmocka_unit_test(bad_SocketResolver_set_hook),
       cmocka_unit_test(bad_SocketResolver_add_address),
       cmocka_unit_test(bad_SocketResolver_finish),

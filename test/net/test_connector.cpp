@@ -336,6 +336,28 @@ void no_memory_for_the_connection(void **) {
   assert_int_equal(client.code, SOCKET_ENOMEM);
 }
 
+// ---- The network of this machine
+
+// "localhost" is ::1 as well, where nobody listens.
+void the_real_network(void **) {
+  connect_calls = {};
+  for (const char *host : {"localhost", "127.0.0.1"}) {
+    auto listener = os::listen_tcp(*Address::parse("127.0.0.1:0"), {.backlog = 5});
+    assert_true(listener.ok());
+    const uint16_t port = os::local_address(listener->get())->port;
+    Client client;
+    client.start(host, port, int{AF_UNSPEC});
+    client.run();
+    assert_int_equal(client.calls, 1);
+    assert_int_equal(os::peer_address(client.fd.get())->port, port);
+    listener->reset();
+    Client refused;
+    refused.start(host, port, int{AF_UNSPEC});
+    refused.run();
+    assert_int_equal(refused.code, SOCKET_ECONNREFUSED);
+  }
+}
+
 // ---- By name
 
 void names_and_numbers(void **) {
@@ -361,28 +383,30 @@ void names_and_numbers(void **) {
 
 // A hook's addresses, as they come. Fates are in the first byte: 0 connects, 1 hangs, 2 is refused.
 struct Hook {
-  explicit Hook(Client &of) : client(of) {
-    assert_int_equal(SocketResolver_set_hook(client.handle, on_ask, on_cancel, this), 0);
+  void serve(Client &of) {
+    client = &of;
+    assert_int_equal(SocketResolver_set_hook(of.handle, on_ask, on_cancel, this), 0);
   }
   static void on_ask(SocketLoop_T, const char *, int, SocketQuery_T asked, void *user) {
     static_cast<Hook *>(user)->query = asked;
   }
   static void on_cancel(SocketQuery_T, void *user) { static_cast<Hook *>(user)->canceled++; }
   void add(const char *text) { assert_int_equal(SocketResolver_add_address(query, text), 0); }
-  void turn() { (void)client.loop().run_once(0); }
+  void turn() { (void)client->loop().run_once(0); }
   void ask() {
-    client.start("name.test", uint16_t{80}, int{AF_UNSPEC});
+    client->start("name.test", uint16_t{80}, int{AF_UNSPEC});
     turn();
     assert_non_null(query);
   }
-  Client &client;
+  Client *client = nullptr;
   SocketQuery_T query = nullptr;
   int canceled = 0;
 };
 
 void ipv4_alone_waits_a_little(void **) {
+  Hook hook; // until the loop is gone
   Client client;
-  Hook hook(client);
+  hook.serve(client);
   hook.ask();
   hook.add("0.0.0.1");
   hook.turn();
@@ -395,8 +419,9 @@ void ipv4_alone_waits_a_little(void **) {
 }
 
 void ipv6_ends_that_wait(void **) {
+  Hook hook; // until the loop is gone
   Client client;
-  Hook hook(client);
+  hook.serve(client);
   hook.ask();
   hook.add("2.0.0.1");
   hook.turn();
@@ -409,8 +434,9 @@ void ipv6_ends_that_wait(void **) {
 }
 
 void the_end_of_the_answer_ends_that_wait(void **) {
+  Hook hook; // until the loop is gone
   Client client;
-  Hook hook(client);
+  hook.serve(client);
   hook.ask();
   hook.add("0.0.0.1");
   hook.turn();
@@ -422,8 +448,9 @@ void the_end_of_the_answer_ends_that_wait(void **) {
 }
 
 void addresses_that_come_late(void **) {
+  Hook hook; // until the loop is gone
   Client client;
-  Hook hook(client);
+  hook.serve(client);
   hook.ask();
   hook.add("200::1"); // refused
   hook.turn();
@@ -459,6 +486,7 @@ int main() {
       CONNECT_TEST(two_winners_in_one_turn),
       CONNECT_TEST(destroyed_by_its_failure),
       CONNECT_TEST(no_memory_for_the_connection),
+      CONNECT_TEST(the_real_network),
       CONNECT_TEST(names_and_numbers),
       CONNECT_TEST(ipv4_alone_waits_a_little),
       CONNECT_TEST(ipv6_ends_that_wait),
