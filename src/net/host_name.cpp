@@ -3,9 +3,6 @@
 #include "base/error.hpp"
 
 #include <algorithm>
-#include <arpa/inet.h>
-#include <cstring>
-#include <netdb.h>
 
 namespace socketpoll {
 
@@ -13,8 +10,6 @@ namespace {
 
 constexpr size_t kMostName = 253;
 constexpr size_t kMostLabel = 63;
-// An address, '%' and the name of an interface.
-constexpr size_t kMostNumeric = INET6_ADDRSTRLEN + 64;
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
@@ -53,8 +48,11 @@ Status check_labels(std::string_view name) noexcept {
 }
 
 Status check_ascii(std::string_view name) noexcept {
-  const auto foreign = [](char c) { return c <= ' ' || c == '\x7f' || c == ':' || c == '%'; };
-  if (std::any_of(name.begin(), name.end(), foreign)) return Error{SOCKET_EADDRESS};
+  const auto unseen = [](char c) { return c <= ' ' || c == '\x7f'; };
+  // Of a URL or an address that was not taken apart; no name service has it in a name.
+  constexpr std::string_view kForeign = ":/?#[]@%\\";
+  if (std::any_of(name.begin(), name.end(), unseen) || name.find_first_of(kForeign) != name.npos)
+    return Error{SOCKET_EADDRESS};
   name = without_final_dot(name);
   if (name.size() > kMostName) return Error{SOCKET_ENAMETOOLONG};
   return check_labels(name);
@@ -63,28 +61,10 @@ Status check_ascii(std::string_view name) noexcept {
 } // namespace
 
 Result<Address> parse_host(std::string_view text, int family) noexcept {
-  const Error bad{SOCKET_EADDRESS};
-  char host[kMostNumeric];
-  if (text.size() >= sizeof host || text.find('\0') != text.npos) return bad;
-  std::memcpy(host, text.data(), text.size());
-  host[text.size()] = '\0';
-  Address address;
-  if (text.find(':') == text.npos) {
-    if (family == AF_INET6 || inet_pton(AF_INET, host, address.bytes) != 1) return bad;
-    address.family = AF_INET;
-    return address;
-  }
-  // With AI_NUMERICHOST it asks nobody; it knows the scopes of link-local addresses (RFC 4007, 11).
-  addrinfo hints{};
-  hints.ai_family = AF_INET6;
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_NUMERICHOST;
-  addrinfo *found = nullptr;
-  if (family == AF_INET || getaddrinfo(host, nullptr, &hints, &found) != 0) return bad;
-  sockaddr_storage storage{};
-  std::memcpy(&storage, found->ai_addr, std::min<size_t>(found->ai_addrlen, sizeof storage));
-  freeaddrinfo(found);
-  return Address::from_sockaddr(storage);
+  auto address = Address::parse_host(text);
+  if (address.ok() && family != AF_UNSPEC && family != address->family)
+    return Error{SOCKET_EADDRESS};
+  return address;
 }
 
 Status check_host_name(std::string_view name) noexcept {

@@ -16,8 +16,8 @@
 
 namespace socketpoll {
 
-// "192.0.2.1", "2001:db8::1", "fe80::1%eth0", of `family` (AF_UNSPEC: any), with port 0.
-// SOCKET_EADDRESS for everything else. Asks no name service.
+// "192.0.2.1", "2001:db8::1", of `family` (AF_UNSPEC: any), with port 0. SOCKET_EADDRESS for
+// everything else.
 Result<Address> parse_host(std::string_view text, int family) noexcept;
 
 // SOCKET_ENAMETOOLONG, or SOCKET_EADDRESS for what can be no name.

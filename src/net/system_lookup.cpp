@@ -32,19 +32,20 @@ int code_of(int outcome, int system_error) noexcept {
   }
 }
 
-// The whole of it: ports are 0 here, but link-local addresses differ by their scope as well.
-bool same(const Address &left, const Address &right) noexcept {
-  sockaddr_storage a, b;
-  return left.family == right.family && left.to_sockaddr(a) == right.to_sockaddr(b) &&
-         std::memcmp(&a, &b, sizeof a) == 0;
+bool same_host(const Address &left, const Address &right) noexcept {
+  return left.family == right.family &&
+         std::memcmp(left.bytes, right.bytes, sizeof left.bytes) == 0;
 }
 
 void append(const addrinfo &found, std::vector<Address> &addresses) {
   if (found.ai_family != AF_INET && found.ai_family != AF_INET6) return;
   sockaddr_storage storage{};
   std::memcpy(&storage, found.ai_addr, std::min<size_t>(found.ai_addrlen, sizeof storage));
+  // An address that needs a scope cannot be connected to without it, and Address keeps none.
+  if (found.ai_family == AF_INET6 && reinterpret_cast<sockaddr_in6 &>(storage).sin6_scope_id)
+    return;
   const Address address = Address::from_sockaddr(storage);
-  const auto equals = [&](const Address &other) { return same(address, other); };
+  const auto equals = [&](const Address &other) { return same_host(address, other); };
   // The hosts file may well name one twice.
   if (std::none_of(addresses.begin(), addresses.end(), equals)) addresses.push_back(address);
 }

@@ -342,7 +342,7 @@ void no_memory_for_the_connection(void **) {
 void the_real_network(void **) {
   connect_calls = {};
   for (const char *host : {"localhost", "127.0.0.1"}) {
-    auto listener = os::listen_tcp(*Address::parse("127.0.0.1:0"), {.backlog = 5});
+    auto listener = os::listen_tcp(*Address::parse("127.0.0.1:0"), {.backlog = 5}, nullptr);
     assert_true(listener.ok());
     const uint16_t port = os::local_address(listener->get())->port;
     Client client;

@@ -117,7 +117,7 @@ int connect(Loop &loop, const char *host) {
 
 void connectors_fail_cleanly(void **) {
   SocketLoop_T loop = SocketLoop_new();
-  connect_calls = {[](int) noexcept { return os::tcp_socket(AF_INET); }, hang};
+  connect_calls = {[](int, Network *) noexcept { return os::tcp_socket(AF_INET, nullptr); }, hang};
   {
     Pinned<Loop> pinned(reinterpret_cast<HandleWord>(loop));
     assert_int_equal(connect(*pinned, "localhost"), 0); // tables that stay

@@ -1,7 +1,7 @@
 // A name service for tests, in the place of getaddrinfo(3). What a name is called says what
 // happens:
 //   both.*     two IPv6 addresses and two IPv4, one of them twice
-//   v4.* v6.*  one address of that family
+//   v4.* v6.*  one address of that family, the latter beside one that needs a scope
 //   hang.*     like v4, but not before let_go()
 //   none.* down.* broken.* files.* memory.* family.* empty.*   failures, each of its own
 #pragma once
@@ -51,6 +51,8 @@ inline addrinfo *make_list(std::initializer_list<const char *> addresses, int fa
                       ? static_cast<void *>(&reinterpret_cast<sockaddr_in6 *>(to)->sin6_addr)
                       : static_cast<void *>(&reinterpret_cast<sockaddr_in *>(to)->sin_addr);
     inet_pton(of, text, bytes);
+    if (std::strncmp(text, "fe80:", 5) == 0)
+      reinterpret_cast<sockaddr_in6 *>(to)->sin6_scope_id = 1;
     made->ai_family = of;
     made->ai_addr = reinterpret_cast<sockaddr *>(to);
     made->ai_addrlen = sizeof *to;
@@ -100,7 +102,7 @@ inline int find(const char *name, const char *, const addrinfo *hints, addrinfo 
     *out = make_list({"2001:db8::1", "2001:db8::2", "192.0.2.1", "192.0.2.1", "192.0.2.2"},
                      hints->ai_family);
   else if (is("v6"))
-    *out = make_list({"2001:db8::6"}, hints->ai_family);
+    *out = make_list({"fe80::1", "2001:db8::6"}, hints->ai_family);
   else if (!is("empty"))
     *out = make_list({"192.0.2.4"}, hints->ai_family);
   return 0;
