@@ -14,7 +14,8 @@
  * SOCKET_EADDRESS. Names beyond ASCII are given in their "xn--" form (RFC 5890). "127.1" and the
  * like, which only inet_aton(3) takes for addresses, are SOCKET_EADDRESS.
  *
- * Addresses come in the order of RFC 6724 with the families taking turns (RFC 8305, 4), 64 at most.
+ * Addresses come in the order of RFC 6724 with the families taking turns (RFC 8305, 4), 64 at most,
+ * without those that only mean something with an interface (RFC 4007).
  * Failures: SOCKET_ENONAME, there is no such name, or no address of that family;
  * SOCKET_ENAMESERVER, the name service failed; SOCKET_ELIMIT, too many names wait; SOCKET_ENOMEM,
  * SOCKET_EMFILE and the like, for what the system lacks.
