@@ -9,6 +9,8 @@ namespace socketpoll {
 
 namespace {
 
+constexpr int kMostReads = 4; // of one connection in one turn
+
 // How many slices the first `bytes` cover whole; `bytes` becomes what they cover of the next one.
 size_t whole_slices(std::span<const iovec> slices, size_t &bytes) noexcept {
   size_t count = 0;
@@ -65,16 +67,32 @@ void TcpTransport::on_ready(int events) {
   if ((events & (POLL_READ | kBroken)) && may_receive() && !reading_held()) receive();
 }
 
-// Once a turn: the loop is level-triggered, so a connection that has more comes again after the
-// others.
+// A few times a turn: the loop is level-triggered, so a connection that has more comes again after
+// the others. One that fills its buffer is read again at once, which keeps what a fast sender has
+// under way small enough for the processor's caches.
 void TcpTransport::receive() {
+  for (int reads = 1; receive_once() && reads < kMostReads && may_receive(); reads++) {
+  }
+}
+
+// Whether there is more.
+bool TcpTransport::receive_once() {
   const std::span<char> into = sink_->receive_buffer();
   auto received = os::receive(fd_.get(), into);
   if (!received.ok()) {
-    if (received.code() == SOCKET_EAGAIN) return;
-    return abort(state_ == State::broken ? close_code_ : received.code());
+    if (received.code() != SOCKET_EAGAIN)
+      abort(state_ == State::broken ? close_code_ : received.code());
+    return false;
   }
-  if (*received > 0) return sink_->on_data(into.first(*received));
+  if (*received > 0) {
+    sink_->on_data(into.first(*received));
+    return *received == into.size();
+  }
+  receive_end();
+  return false;
+}
+
+void TcpTransport::receive_end() {
   saw_eof_ = true;
   update_interest();
   if (state_ != State::broken) return sink_->on_eof();

@@ -55,6 +55,8 @@ private:
   bool may_receive() const noexcept;
   void sending_failed(int code) noexcept;
   void receive();
+  bool receive_once();
+  void receive_end();
   void flush() noexcept;
   void output_shrank() noexcept;
   void update_interest() noexcept;
