@@ -23,6 +23,7 @@
 #ifndef SOCKETPOLL_SOCKETASYNC_H
 #define SOCKETPOLL_SOCKETASYNC_H
 
+#include "SocketDgram.h"
 #include "SocketFuture.h"
 #include "SocketListener.h"
 #include "SocketResolver.h"
@@ -80,5 +81,20 @@ SOCKET_API SocketFuture_T SocketAsync_write(SocketStream_T stream, const void *d
  * sendmsg(2). */
 SOCKET_API SocketFuture_T SocketAsync_writev(SocketStream_T stream, const void *const *data,
                                              const int64_t *lengths, int count, int timeout_ms);
+
+/* Receives one datagram into `buffer` (required, lent until the future ends). The result is its
+ * length; SocketDgram_get_last_source tells who sent it. SOCKET_ETRUNCATED: it was longer than
+ * `capacity`, and what fits is there (SocketFuture_get_progress counts it). What the network says
+ * of a datagram sent earlier (SOCKET_ECONNREFUSED and the like, see SOCKET_DATAGRAM_ERROR) ends it
+ * as well. NULL with SOCKET_ESTATE for a socket that was started or has no address yet. One at a
+ * time. recvfrom(2). */
+SOCKET_API SocketFuture_T SocketAsync_receive_from(SocketDgram_T dgram, void *buffer,
+                                                   int64_t capacity, int timeout_ms);
+
+/* Sends one datagram to `address`, or to the connected peer if address is NULL, as soon as there is
+ * room for it; `data` is lent until the future ends. The result is `length`. What is wrong with the
+ * address gives NULL, as SocketDgram_send_to says. One at a time. sendto(2). */
+SOCKET_API SocketFuture_T SocketAsync_send_to(SocketDgram_T dgram, const char *address,
+                                              const void *data, int64_t length, int timeout_ms);
 
 #endif

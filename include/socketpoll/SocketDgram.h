@@ -23,10 +23,9 @@
  *                          NULL. Of a connected socket only what ip(7) calls hard errors, and only
  *                          if no call of a send function was told first; of an unconnected one
  *                          whatever ICMP says, and never by a send function (Linux; elsewhere
- *                          nothing is told). Told while the socket is started or waits for
- *                          SOCKET_DRAINED. Where reading itself fails, for want of memory or
- * because the poll refuses the descriptor, status says so and the socket is paused. SOCKET_DRAINED
- * a send that met SOCKET_EAGAIN may be tried again.
+ *                          nothing is told). Told while the socket is started. Where reading itself
+ * fails, for want of memory or because the poll refuses the descriptor, status says so and the
+ * socket is paused. SOCKET_DRAINED a send that met SOCKET_EAGAIN may be tried again.
  *
  * `source` is a token: SocketDgram_reply and SocketDgram_get_sender take it, on the socket that the
  * event came from, for exactly as long as the event's data is valid: in push delivery until the
@@ -93,7 +92,8 @@ SOCKET_API int SocketDgram_bind(SocketDgram_T dgram, const char *address);
  * as before. connect(2). */
 SOCKET_API int SocketDgram_connect(SocketDgram_T dgram, const char *address);
 
-/* Starts to receive, as soon as there is a socket; after SocketDgram_pause goes on. 0. */
+/* Starts to receive, as soon as there is a socket; after SocketDgram_pause goes on. 0, or
+ * SOCKET_EBUSY while SocketAsync_receive_from is under way. */
 SOCKET_API int SocketDgram_start(SocketDgram_T dgram);
 
 /* Stops receiving: datagrams wait in the kernel's buffer, and are lost once that is full. Those of
@@ -121,6 +121,10 @@ SOCKET_API int SocketDgram_reply(SocketDgram_T dgram, void *source, const void *
  * (the token is not valid), SOCKET_ENOTCONN (a unix socket without a name), SOCKET_EINVAL if
  * capacity is too small (128 is enough). */
 SOCKET_API int SocketDgram_get_sender(SocketDgram_T dgram, void *source, char *out, int capacity);
+
+/* The token of whoever sent what SocketAsync_receive_from received last, or to whom what it was
+ * told of had gone: valid until the next one begins. NULL with SOCKET_ESTATE if there is none. */
+SOCKET_API void *SocketDgram_get_last_source(SocketDgram_T dgram);
 
 /* ---- Many at a time */
 

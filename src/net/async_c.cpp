@@ -1,6 +1,7 @@
 // extern "C" functions of SocketAsync.h.
 #include "SocketAsync.h"
 
+#include "net/dgram.hpp"
 #include "net/future.hpp"
 #include "net/listener.hpp"
 #include "net/object_c.hpp"
@@ -109,5 +110,25 @@ SocketFuture_T SocketAsync_writev(SocketStream_T stream, const void *const *data
       pieces.push_back({const_cast<void *>(data[i]), static_cast<size_t>(lengths[i])});
     }
     return self.async_write(std::move(pieces), timeout_ms);
+  });
+}
+
+SocketFuture_T SocketAsync_receive_from(SocketDgram_T dgram, void *buffer, int64_t capacity,
+                                        int timeout_ms) {
+  return begin_on<Dgram>(dgram, [&](Dgram &self) -> Result<Future *> {
+    if (!buffer || capacity < 1) return Error{SOCKET_EINVAL};
+    return self.async_receive({static_cast<char *>(buffer), static_cast<size_t>(capacity)},
+                              timeout_ms);
+  });
+}
+
+SocketFuture_T SocketAsync_send_to(SocketDgram_T dgram, const char *address, const void *data,
+                                   int64_t length, int timeout_ms) {
+  return begin_on<Dgram>(dgram, [&](Dgram &self) -> Result<Future *> {
+    if (!valid_bytes(data, length) || timeout_ms < -1) return Error{SOCKET_EINVAL};
+    SockName name;
+    auto to = self.send_target(address, name);
+    if (!to.ok()) return to.error();
+    return self.async_send(*to, bytes_of(data, length), timeout_ms);
   });
 }

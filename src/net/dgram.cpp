@@ -89,6 +89,7 @@ Status Dgram::connect(const char *address) {
   if (!status.ok()) return explain(status.error(), "cannot connect datagrams to %s", address);
   connected_ = true;
   peer_ = *name;
+  reconsider();
   // From here on the calls themselves tell what went wrong.
   return os::keep_errors(fd_.get(), family_, false);
 }
@@ -98,11 +99,20 @@ Status Dgram::disconnect() noexcept {
   const Status status = os::disconnect(fd_.get());
   if (!status.ok()) return status;
   connected_ = false;
+  reconsider();
   return os::keep_errors(fd_.get(), family_, true);
 }
 
-void Dgram::start(bool on) noexcept {
-  started_ = on;
+Status Dgram::start() noexcept {
+  if (receiving()) return Error{SOCKET_EBUSY};
+  started_ = true;
+  if (batch_ && !batch_->empty()) raise(SOCKET_DATAGRAM); // an operation has left them over
+  update_interest();
+  return {};
+}
+
+void Dgram::pause() noexcept {
+  started_ = false;
   update_interest();
 }
 
@@ -112,6 +122,7 @@ Result<int> Dgram::open_fd() const noexcept {
 }
 
 void Dgram::on_dispose() noexcept {
+  if (ops_) ops_->end(SOCKET_ECANCELED);
   loop().timers().disarm(*this);
   close_socket();
 }
@@ -193,6 +204,10 @@ Status Dgram::send(const SockName *to, std::span<const char> bytes) noexcept {
   return try_sending([&] { return os::send_one(fd_.get(), {to, bytes}); });
 }
 
+Status Dgram::send_now(const SockName *to, std::span<const char> bytes) noexcept {
+  return try_twice([&] { return os::send_one(fd_.get(), {to, bytes}); });
+}
+
 Result<int64_t> Dgram::send_segments(const SockName *to, std::span<const char> bytes,
                                      int segment) noexcept {
   const auto length = static_cast<int64_t>(bytes.size());
@@ -220,15 +235,34 @@ Result<int64_t> Dgram::send_segments(const SockName *to, std::span<const char> b
   return std::min(length, sent + int64_t{*went} * segment);
 }
 
-// The kernel tells when its own buffer has room again, and of a connected unix socket when the
-// receiver's has; of an unconnected one the latter is not known.
-void Dgram::owe_drain() noexcept {
-  if (family_ == AF_UNIX && !connected_) {
+// ---- Operations that complete once
+
+DgramOps &Dgram::ops() {
+  if (!ops_) ops_ = std::make_unique<DgramOps>(*this);
+  return *ops_;
+}
+
+Result<Future *> Dgram::async_receive(std::span<char> buffer, int timeout_ms) {
+  if (started_ || !fd_) return Error{SOCKET_ESTATE};
+  return ops().receive(buffer, timeout_ms);
+}
+
+Result<Future *> Dgram::async_send(const SockName *to, std::span<const char> bytes,
+                                   int timeout_ms) {
+  return ops().send(to, bytes, timeout_ms);
+}
+
+void Dgram::reconsider() noexcept {
+  if (!fd_) return;
+  feed_operation();
+  if (waits_for_room() && guesses_room() && !armed())
     loop().timers().arm(*this, loop().clock().now_ns() + SOCKET_DGRAM_RETRY_MS * kNsPerMs);
-    return;
-  }
-  owes_drain_ = true;
   update_interest();
+}
+
+void Dgram::room() noexcept {
+  if (std::exchange(owes_drain_, false)) raise(SOCKET_DRAINED);
+  if (ops_ && ops_->sending()) ops_->try_again();
 }
 
 } // namespace socketpoll

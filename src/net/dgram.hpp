@@ -11,6 +11,7 @@
 #include "SocketDgram.h"
 
 #include "net/dgram_batch.hpp"
+#include "net/dgram_ops.hpp"
 #include "net/loop.hpp"
 #include "net/os_dgram.hpp"
 #include "net/receive_pace.hpp"
@@ -31,7 +32,17 @@ public:
   Status bind(const char *address);
   Status connect(const char *address);
   Status disconnect() noexcept;
-  void start(bool on) noexcept;
+  // SOCKET_EBUSY while an operation receives.
+  Status start() noexcept;
+  void pause() noexcept;
+
+  // Operations that complete once. Throw std::bad_alloc.
+  Result<Future *> async_receive(std::span<char> buffer, int timeout_ms);
+  Result<Future *> async_send(const SockName *to, std::span<const char> bytes, int timeout_ms);
+  // The token of the datagram that an operation received last, or 0.
+  HandleWord last_source() const noexcept { return ops_ ? ops_->token() : 0; }
+  // What is waited for has changed.
+  void reconsider() noexcept;
 
   // Whom a send goes to. `name` may be nullptr: the connected peer.
   Result<const SockName *> find_sender(void *token) const noexcept;
@@ -40,6 +51,8 @@ public:
   // socket if there is none.
   Result<const SockName *> send_target(const char *address, SockName &room);
   Status send(const SockName *to, std::span<const char> bytes) noexcept;
+  // The same, but nobody waits for room.
+  Status send_now(const SockName *to, std::span<const char> bytes) noexcept;
   // `pick (i)` returns the Result<os::Departure> of the ith.
   template <class Pick> Result<int> send_each(int count, Pick &&pick) noexcept;
   Result<int64_t> send_segments(const SockName *to, std::span<const char> bytes,
@@ -55,32 +68,42 @@ public:
 
   Result<int> open_fd() const noexcept;
   int family() const noexcept { return family_; }
+  Loop &loop() const noexcept { return LoopObject::loop(); }
 
 private:
   explicit Dgram(Loop &loop);
-  Loop &loop() const noexcept { return LoopObject::loop(); }
 
   Status open(int family);
   Status apply_options(int fd, int family) const noexcept;
   bool takes(const SockName &name) const noexcept;
   void close_socket() noexcept;
+  template <class Try> auto try_twice(Try &&attempt) noexcept -> decltype(attempt());
   template <class Try> auto try_sending(Try &&attempt) noexcept -> decltype(attempt());
-  void owe_drain() noexcept;
+  DgramOps &ops();
+  bool receiving() const noexcept { return ops_ && ops_->receiving(); }
+  bool waits_for_room() const noexcept { return owes_drain_ || (ops_ && ops_->sending()); }
+  // The kernel tells when its own buffer has room again, and of a connected unix socket when the
+  // receiver's has; of an unconnected one the latter is not known.
+  bool guesses_room() const noexcept { return family_ == AF_UNIX && !connected_; }
+  void room() noexcept;
 
   void on_ready(int events) override;
   void on_refused(int code) noexcept override;
   void on_no_memory() noexcept override { on_refused(SOCKET_ENOMEM); }
-  void on_timer() override { raise(SOCKET_DRAINED); }
+  void on_timer() override { room(); }
   void on_dispose() noexcept override;
 
   bool single() const noexcept { return pushes() && !shape_.slots && !gro_; }
   bool may_push() const noexcept;
   void receive();
+  void receive_for_operation();
+  void feed_operation() noexcept;
   void receive_single();
   void receive_batch();
   DatagramBatch &empty_batch();
   void receive_failed(int code);
   void take_errors();
+  void tell_error(int code, const SockName *to);
   void report_error(int code, const SockName *to);
   void push(SocketCompletion_T &event, const SockName *from) noexcept;
   void update_interest() noexcept;
@@ -132,6 +155,7 @@ private:
 
   std::unique_ptr<DatagramBatch> batch_; // what is being delivered, or was last
   std::unique_ptr<Pulled> pulled_;       // made by the first pulled event
+  std::unique_ptr<DgramOps> ops_;        // made by the first operation
 };
 
 // Stops at the first that cannot go; its error is told only if it is the very first.
@@ -163,11 +187,18 @@ template <class Pick> Result<int> Dgram::send_each(int count, Pick &&pick) noexc
 
 // An error of an unconnected socket may be what became of an earlier datagram, which take_errors()
 // will tell; it is told once, so a second attempt speaks for itself.
-template <class Try> auto Dgram::try_sending(Try &&attempt) noexcept -> decltype(attempt()) {
+template <class Try> auto Dgram::try_twice(Try &&attempt) noexcept -> decltype(attempt()) {
   auto outcome = attempt();
-  if (outcome.ok()) return outcome;
-  if (outcome.code() != SOCKET_EAGAIN && !connected_) outcome = attempt();
-  if (outcome.code() == SOCKET_EAGAIN) owe_drain();
+  if (outcome.ok() || outcome.code() == SOCKET_EAGAIN || connected_) return outcome;
+  return attempt();
+}
+
+template <class Try> auto Dgram::try_sending(Try &&attempt) noexcept -> decltype(attempt()) {
+  auto outcome = try_twice(attempt);
+  if (outcome.code() == SOCKET_EAGAIN) {
+    owes_drain_ = true;
+    reconsider();
+  }
   return outcome;
 }
 

@@ -23,38 +23,37 @@ DatagramBatch::DatagramBatch(const BatchShape &shape)
 DatagramBatch::Outcome DatagramBatch::receive(int fd, int at_most, bool joined) noexcept {
   lent_ = false;
   next_ = count_ = 0;
+  const size_t most = std::min(capacity_, static_cast<size_t>(at_most));
   const Outcome outcome =
-      shape_.slots ? receive_slots(fd, joined) : receive_packed(fd, at_most, joined);
+      shape_.slots ? receive_slots(fd, most, joined) : receive_packed(fd, most, joined);
   count_ = static_cast<size_t>(outcome.count);
   return outcome;
 }
 
-DatagramBatch::Outcome DatagramBatch::receive_packed(int fd, int at_most, bool joined) noexcept {
-  const int most = std::min(at_most, static_cast<int>(capacity_));
+DatagramBatch::Outcome DatagramBatch::receive_packed(int fd, size_t at_most, bool joined) noexcept {
   Outcome outcome;
   size_t used = 0;
-  while (outcome.count < most && used + os::kMostDatagramBytes <= room_) {
-    Item &item = items_[static_cast<size_t>(outcome.count)];
+  for (size_t i = 0; i < at_most && used + os::kMostDatagramBytes <= room_; i++) {
     char *const at = memory_.get() + used;
-    auto arrived = os::receive_from(fd, {at, os::kMostDatagramBytes}, item.from, joined);
+    auto arrived = os::receive_from(fd, {at, os::kMostDatagramBytes}, items_[i].from, joined);
     if (!arrived.ok()) {
       outcome.status = arrived.error();
       break;
     }
-    item.set(at, *arrived);
+    items_[i].set(at, *arrived);
     used += (arrived->length + kAlignment - 1) / kAlignment * kAlignment;
     outcome.count++;
   }
   return outcome;
 }
 
-DatagramBatch::Outcome DatagramBatch::receive_slots(int fd, bool joined) noexcept {
+DatagramBatch::Outcome DatagramBatch::receive_slots(int fd, size_t at_most, bool joined) noexcept {
   os::Arrival arrivals[os::kMostMessages];
-  for (size_t i = 0; i < capacity_; i++) {
+  for (size_t i = 0; i < at_most; i++) {
     arrivals[i].into = {memory_.get() + i * shape_.slot_bytes, shape_.slot_bytes};
     arrivals[i].from = &items_[i].from;
   }
-  auto count = os::receive_batch(fd, {arrivals, capacity_}, joined);
+  auto count = os::receive_batch(fd, {arrivals, at_most}, joined);
   if (!count.ok()) return {0, count.error()};
   for (size_t i = 0; i < static_cast<size_t>(*count); i++)
     items_[i].set(arrivals[i].into.data(), arrivals[i].outcome);

@@ -31,8 +31,8 @@ public:
   const BatchShape &shape() const noexcept { return shape_; }
   bool empty() const noexcept { return next_ == count_; }
 
-  // Receives what there is, up to what fits and, packed, `at_most`; not before empty(). How many
-  // messages came; and why it ended, which is no error unless something is wrong with the socket.
+  // Receives what there is, up to what fits and `at_most`; not before empty(). How many messages
+  // came; and why it ended, which is no error unless something is wrong with the socket.
   struct Outcome {
     int count = 0;
     Status status;
@@ -63,8 +63,8 @@ private:
       truncated = arrived.truncated;
     }
   };
-  Outcome receive_packed(int fd, int at_most, bool joined) noexcept;
-  Outcome receive_slots(int fd, bool joined) noexcept;
+  Outcome receive_packed(int fd, size_t at_most, bool joined) noexcept;
+  Outcome receive_slots(int fd, size_t at_most, bool joined) noexcept;
 
   BatchShape shape_;
   size_t capacity_; // of items

@@ -90,15 +90,12 @@ int SocketDgram_connect(SocketDgram_T dgram, const char *address) {
 }
 
 int SocketDgram_start(SocketDgram_T dgram) {
-  return with<Dgram>(dgram, [](Dgram &self) {
-    self.start(true);
-    return Status();
-  });
+  return with<Dgram>(dgram, [](Dgram &self) { return self.start(); });
 }
 
 int SocketDgram_pause(SocketDgram_T dgram) {
   return with<Dgram>(dgram, [](Dgram &self) {
-    self.start(false);
+    self.pause();
     return Status();
   });
 }
@@ -248,6 +245,14 @@ int SocketDgram_get_sender(SocketDgram_T dgram, void *source, char *out, int cap
     auto name = self.find_sender(source);
     if (!name.ok()) return name.error();
     return (*name)->format({out, static_cast<size_t>(capacity)});
+  });
+}
+
+void *SocketDgram_get_last_source(SocketDgram_T dgram) {
+  return with_pointer<Dgram>(dgram, [](Dgram &self) -> void * {
+    const HandleWord token = self.last_source();
+    if (!token) record_error(SOCKET_ESTATE);
+    return reinterpret_cast<void *>(token);
   });
 }
 

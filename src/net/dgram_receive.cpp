@@ -23,42 +23,47 @@ bool concerns_reading(int code) noexcept {
 void Dgram::update_interest() noexcept {
   if (!fd_) return;
   int events = 0;
-  const bool error_waits = pending(SOCKET_DATAGRAM_ERROR);
-  if (started_ && !error_waits && !pending(SOCKET_DATAGRAM)) events |= POLL_READ;
-  if (owes_drain_ && !error_waits) events |= POLL_WRITE;
+  const bool error_waits = started_ && pending(SOCKET_DATAGRAM_ERROR);
+  const bool reads = started_ && !error_waits && !pending(SOCKET_DATAGRAM);
+  if (reads || receiving()) events |= POLL_READ;
+  if (waits_for_room() && !guesses_room() && !error_waits) events |= POLL_WRITE;
   want(held_ ? 0 : events);
 }
 
 void Dgram::on_ready(int events) {
-  if (delivering_) { // a callback runs the loop: later
+  if (delivering_ && (started_ || gro_)) { // a callback runs the loop: later
     held_ = true;
     return update_interest();
   }
-  if (events & POLL_ERROR) take_errors();
-  if ((events & (POLL_WRITE | POLL_ERROR)) && owes_drain_) {
-    owes_drain_ = false;
-    raise(SOCKET_DRAINED);
-  }
-  const bool waits = pending(SOCKET_DATAGRAM) || pending(SOCKET_DATAGRAM_ERROR);
-  if ((events & (POLL_READ | POLL_HANGUP)) && fd_ && started_ && !waits && !loop().stopping())
-    receive();
+  // A connected socket that nobody reads tells the next send.
+  if ((events & POLL_ERROR) && (started_ || receiving() || !connected_)) take_errors();
+  if (events & (POLL_WRITE | POLL_ERROR)) room();
+  if (events & (POLL_READ | POLL_HANGUP)) receive();
   update_interest();
 }
 
+// What is wanted cannot be had; the program is told, and may start again.
 void Dgram::on_refused(int code) noexcept {
-  started_ = false;
-  error_.code = code;
-  error_.token = 0;
-  raise(SOCKET_DATAGRAM_ERROR);
-  if (std::exchange(owes_drain_, false)) raise(SOCKET_DRAINED);
+  if (ops_) ops_->end(code);
+  if (started_) {
+    started_ = false;
+    error_.code = code;
+    error_.token = 0;
+    raise(SOCKET_DATAGRAM_ERROR);
+  }
+  room();
   update_interest();
 }
 
 // ---- Datagrams
 
 void Dgram::receive() {
+  if (!fd_ || loop().stopping()) return;
+  if (receiving()) return receive_for_operation();
+  if (!started_ || pending(SOCKET_DATAGRAM) || pending(SOCKET_DATAGRAM_ERROR)) return;
   if (single()) return receive_single();
   receive_batch();
+  if (!batch_->empty()) raise(SOCKET_DATAGRAM);
 }
 
 bool Dgram::may_push() const noexcept {
@@ -95,24 +100,41 @@ DatagramBatch &Dgram::empty_batch() {
 
 void Dgram::receive_batch() {
   DatagramBatch &batch = empty_batch();
-  const int budget = pace_.budget();
+  const int budget = receiving() ? 1 : shape_.slots ? pace_.room() : pace_.budget();
   const auto outcome = batch.receive(fd_.get(), budget, gro_);
-  if (!outcome.status.ok())
+  if (shape_.slots)
+    pace_.came(outcome.count);
+  else if (!outcome.status.ok())
     pace_.dry();
   else if (outcome.count == budget)
     pace_.full();
-  if (outcome.count > 0) {
-    batch.set_tokens(tokens_.take(static_cast<HandleWord>(outcome.count)));
-    raise(SOCKET_DATAGRAM);
-  }
+  if (outcome.count > 0) batch.set_tokens(tokens_.take(static_cast<HandleWord>(outcome.count)));
   receive_failed(outcome.status.code());
+}
+
+// What the kernel has joined goes through a batch, as it is more than the operation wants.
+void Dgram::receive_for_operation() {
+  if (gro_) {
+    receive_batch();
+    return feed_operation();
+  }
+  auto arrived = os::receive_from(fd_.get(), ops_->buffer(), ops_->sender_room(), false);
+  if (!arrived.ok()) return receive_failed(arrived.code());
+  ops_->received(arrived->length, arrived->truncated, tokens_.take(1));
+}
+
+// What was received before the operation began, and not delivered.
+void Dgram::feed_operation() noexcept {
+  if (!receiving() || !batch_ || batch_->empty()) return;
+  ops_->received(batch_->take());
+  if (batch_->empty()) withdraw(SOCKET_DATAGRAM);
 }
 
 // Of an unconnected socket the error queue will tell, if it was about a datagram.
 void Dgram::receive_failed(int code) {
   if (code == 0 || code == SOCKET_EAGAIN) return;
   if (concerns_reading(code)) return on_refused(code);
-  if (connected_) report_error(code, nullptr);
+  if (connected_) tell_error(code, nullptr);
 }
 
 // ---- Errors
@@ -120,19 +142,27 @@ void Dgram::receive_failed(int code) {
 void Dgram::take_errors() {
   if (connected_) {
     if (const Status status = os::pending_error(fd_.get()); !status.ok())
-      report_error(status.code(), nullptr);
+      tell_error(status.code(), nullptr);
     return;
   }
   for (int i = 0; i < kMostErrors && fd_ && !connected_ && !loop().stopping(); i++) {
-    if (pending(SOCKET_DATAGRAM_ERROR)) return;
+    if (started_ && pending(SOCKET_DATAGRAM_ERROR)) return;
     auto queued = os::take_error(fd_.get());
     if (!queued.ok()) {
       // Left over from a call that failed, it would be reported as readiness for ever.
       if (i == 0) (void)os::pending_error(fd_.get());
       return;
     }
-    if (queued->code) report_error(queued->code, &queued->to);
+    if (queued->code) tell_error(queued->code, &queued->to);
   }
+}
+
+// Whoever reads is told; if nobody does, nobody.
+void Dgram::tell_error(int code, const SockName *to) {
+  if (started_) return report_error(code, to);
+  if (!receiving()) return;
+  if (to) ops_->sender_room() = *to;
+  ops_->receiving_failed(code, to ? tokens_.take(1) : 0);
 }
 
 void Dgram::report_error(int code, const SockName *to) {
@@ -155,6 +185,7 @@ Result<const SockName *> Dgram::find_sender(void *token) const noexcept {
   const auto word = reinterpret_cast<HandleWord>(token);
   if (word == 0) return Error{SOCKET_EBADHANDLE};
   if (word == push_token_) return push_name_;
+  if (ops_ && word == ops_->token()) return &ops_->sender();
   if (!pulled_ || !pulled_->live()) return Error{SOCKET_EBADHANDLE};
   if (word - pulled_->first < pulled_->count) return &pulled_->given->sender(word);
   if (word == pulled_->error_token) return &pulled_->error_to;
@@ -197,8 +228,6 @@ void Dgram::deliver() {
   LoopObject::deliver();
   delivering_ = false;
   push_token_ = 0;
-  // The last but one of a batch has put us back on the loop's list.
-  if (!pending(SOCKET_DATAGRAM)) withdraw(SOCKET_DATAGRAM);
   if (std::exchange(held_, false)) update_interest();
 }
 

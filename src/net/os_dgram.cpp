@@ -177,6 +177,10 @@ Status send_one(int fd, const Departure &departure) noexcept {
 }
 
 Result<int> send_batch(int fd, std::span<const Departure> departures) noexcept {
+  if (departures.size() == 1) {
+    const Status status = send_one(fd, departures[0]);
+    return status.ok() ? Result<int>(1) : Result<int>(status.error());
+  }
   departures = departures.first(std::min<size_t>(departures.size(), kMostMessages));
 #if defined(__linux__)
   Message messages[kMostMessages];

@@ -13,25 +13,27 @@ namespace socketpoll::os {
 
 namespace {
 
-// A row for each DgramOption: level 0 where a family has no such option.
+constexpr int kNone = -1; // the level where a family has no such option
+
+// A row for each DgramOption.
 struct OptionRow {
   int v4_level, v4_name, v6_level, v6_name, local_level, local_name;
 };
 constexpr OptionRow kOptions[] = {
-    {SOL_SOCKET, SO_BROADCAST, SOL_SOCKET, SO_BROADCAST, 0, 0},
+    {SOL_SOCKET, SO_BROADCAST, SOL_SOCKET, SO_BROADCAST, kNone, 0},
     {SOL_SOCKET, SO_REUSEADDR, SOL_SOCKET, SO_REUSEADDR, SOL_SOCKET, SO_REUSEADDR},
-    {SOL_SOCKET, SO_REUSEPORT, SOL_SOCKET, SO_REUSEPORT, 0, 0},
-    {0, 0, IPPROTO_IPV6, IPV6_V6ONLY, 0, 0},
+    {SOL_SOCKET, SO_REUSEPORT, SOL_SOCKET, SO_REUSEPORT, kNone, 0},
+    {kNone, 0, IPPROTO_IPV6, IPV6_V6ONLY, kNone, 0},
     {SOL_SOCKET, SO_RCVBUF, SOL_SOCKET, SO_RCVBUF, SOL_SOCKET, SO_RCVBUF},
     {SOL_SOCKET, SO_SNDBUF, SOL_SOCKET, SO_SNDBUF, SOL_SOCKET, SO_SNDBUF},
-    {IPPROTO_IP, IP_TTL, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 0, 0},
-    {IPPROTO_IP, IP_MULTICAST_TTL, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 0, 0},
-    {IPPROTO_IP, IP_MULTICAST_LOOP, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0, 0},
-    {IPPROTO_IP, IP_MULTICAST_IF, IPPROTO_IPV6, IPV6_MULTICAST_IF, 0, 0},
+    {IPPROTO_IP, IP_TTL, IPPROTO_IPV6, IPV6_UNICAST_HOPS, kNone, 0},
+    {IPPROTO_IP, IP_MULTICAST_TTL, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, kNone, 0},
+    {IPPROTO_IP, IP_MULTICAST_LOOP, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, kNone, 0},
+    {IPPROTO_IP, IP_MULTICAST_IF, IPPROTO_IPV6, IPV6_MULTICAST_IF, kNone, 0},
 #if defined(UDP_GRO)
-    {SOL_UDP, UDP_GRO, SOL_UDP, UDP_GRO, 0, 0},
+    {SOL_UDP, UDP_GRO, SOL_UDP, UDP_GRO, kNone, 0},
 #else
-    {0, 0, 0, 0, 0, 0},
+    {kNone, 0, kNone, 0, kNone, 0},
 #endif
 };
 static_assert(std::size(kOptions) == static_cast<size_t>(DgramOption::count));
@@ -45,7 +47,7 @@ Error option_error() noexcept {
 }
 
 template <class Value> Status set(int fd, int level, int name, const Value &value) noexcept {
-  if (level == 0) return Error{SOCKET_ENOTSUP};
+  if (level == kNone) return Error{SOCKET_ENOTSUP};
   if (::setsockopt(fd, level, name, &value, sizeof value) < 0) return option_error();
   return {};
 }

@@ -25,7 +25,16 @@ public:
     streak_ = 0;
   }
 
+  // How many to have room for in one call that takes what there is: naming 64 costs more than the
+  // call itself.
+  int room() const noexcept { return room_; }
+  void came(int count) noexcept {
+    room_ = static_cast<uint8_t>(std::clamp(count * 2, kLeastRoom, kMostRoom));
+  }
+
 private:
+  static constexpr int kLeastRoom = 4, kMostRoom = 64;
+  uint8_t room_ = kLeastRoom;
   static constexpr int kMost = 32;
   static constexpr int kLeastPatience = 4, kMostPatience = 64;
   uint8_t budget_ = 1;
