@@ -11,7 +11,7 @@
  * SocketDgram_connect or SocketDgram_send_to. Addresses of another family then give
  * SOCKET_EAFNOSUPPORT. The functions that make the socket may also give SOCKET_EMFILE,
  * SOCKET_ENFILE, SOCKET_ENOBUFS, SOCKET_ENOMEM, and SOCKET_ENOTSUP for an option set before that
- * the family lacks.
+ * the family lacks, or on the loop of a simulation.
  *
  * Its events:
  *   SOCKET_DATAGRAM        one datagram: data, length (0 is a datagram like any other), and in

@@ -30,6 +30,7 @@ Result<Dgram *> Dgram::create(Loop &loop) { return adopt(std::unique_ptr<Dgram>(
 // ---- Its socket
 
 Status Dgram::open(int family) {
+  if (loop().network()) return Error{SOCKET_ENOTSUP}; // a simulated one, which has only streams
   auto fd = os::dgram_socket(family);
   if (!fd.ok()) return fd.error();
   Status status = apply_options(fd->get(), family);

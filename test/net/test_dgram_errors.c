@@ -1,6 +1,7 @@
 /* What goes wrong with datagrams, and which code or event says so. */
 #include "support/dgram_support.h"
 
+#include <socketpoll/SocketSimulation.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
@@ -42,6 +43,17 @@ static void every_call_says_its_error(void **state) {
   assert_int_equal(SocketDgram_bind(second, address), SOCKET_EADDRINUSE);
   assert_non_null(strstr(Socket_last_error_message(), address));
   SocketLoop_free(&loop);
+}
+
+static void a_simulation_has_no_datagrams(void **state) {
+  (void)state;
+  SocketSimulation_T simulation = SocketSimulation_new(1);
+  SocketDgram_T dgram = SocketDgram_new(SocketSimulation_new_loop(simulation));
+  assert_non_null(dgram);
+  assert_int_equal(SocketDgram_bind(dgram, "127.0.0.1:0"), SOCKET_ENOTSUP);
+  assert_int_equal(SocketDgram_connect(dgram, "127.0.0.1:1"), SOCKET_ENOTSUP);
+  assert_int_equal(SocketDgram_send_to(dgram, "127.0.0.1:1", "x", 1), SOCKET_ENOTSUP);
+  SocketSimulation_free(&simulation);
 }
 
 static void too_long_is_said_at_once(void **state) {
@@ -258,6 +270,7 @@ static void room_is_told_when_there_is_some(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_call_says_its_error),
+      cmocka_unit_test(a_simulation_has_no_datagrams),
       cmocka_unit_test(too_long_is_said_at_once),
       cmocka_unit_test(refusals_of_unconnected_sends_are_events),
       cmocka_unit_test(a_refused_socket_may_free_itself),
