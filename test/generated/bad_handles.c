@@ -173,6 +173,8 @@ EXPECT_NULL(SocketStream_T, SocketAsync_read_exactly, SocketAsync_read_exactly(h
 EXPECT_NULL(SocketStream_T, SocketAsync_read_until, SocketAsync_read_until(handle, NULL, 0, NULL, 0, 0))
 EXPECT_NULL(SocketStream_T, SocketAsync_write, SocketAsync_write(handle, NULL, 0, 0))
 EXPECT_NULL(SocketStream_T, SocketAsync_writev, SocketAsync_writev(handle, NULL, NULL, 0, 0))
+EXPECT_NULL(SocketDgram_T, SocketAsync_receive_from, SocketAsync_receive_from(handle, NULL, 0, 0))
+EXPECT_NULL(SocketDgram_T, SocketAsync_send_to, SocketAsync_send_to(handle, "text", NULL, 0, 0))
 
 /* SocketBuf.h */
 EXPECT_NULL(SocketBuf_T, SocketBuf_slice, SocketBuf_slice(handle, 0, 0))
@@ -218,6 +220,7 @@ EXPECT_NUMBER(SocketDgram_T, SocketDgram_send, SocketDgram_send(handle, NULL, 0)
 EXPECT_NUMBER(SocketDgram_T, SocketDgram_send_to, SocketDgram_send_to(handle, "text", NULL, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketDgram_T, SocketDgram_reply, SocketDgram_reply(handle, NULL, NULL, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketDgram_T, SocketDgram_get_sender, SocketDgram_get_sender(handle, NULL, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NULL(SocketDgram_T, SocketDgram_get_last_source, SocketDgram_get_last_source(handle))
 EXPECT_NUMBER(SocketDgram_T, SocketDgram_set_batch, SocketDgram_set_batch(handle, 0, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketDgram_T, SocketDgram_send_batch, SocketDgram_send_batch(handle, "text", NULL, NULL, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketDgram_T, SocketDgram_reply_batch, SocketDgram_reply_batch(handle, NULL, NULL, NULL, 0), SOCKET_EBADHANDLE)
@@ -428,6 +431,8 @@ int main(void) {
       cmocka_unit_test(bad_SocketAsync_read_until),
       cmocka_unit_test(bad_SocketAsync_write),
       cmocka_unit_test(bad_SocketAsync_writev),
+      cmocka_unit_test(bad_SocketAsync_receive_from),
+      cmocka_unit_test(bad_SocketAsync_send_to),
       cmocka_unit_test(bad_SocketBuf_slice),
       cmocka_unit_test(bad_SocketBuf_free),
       cmocka_unit_test(bad_SocketBuf_get_data),
@@ -469,6 +474,7 @@ int main(void) {
       cmocka_unit_test(bad_SocketDgram_send_to),
       cmocka_unit_test(bad_SocketDgram_reply),
       cmocka_unit_test(bad_SocketDgram_get_sender),
+      cmocka_unit_test(bad_SocketDgram_get_last_source),
       cmocka_unit_test(bad_SocketDgram_set_batch),
       cmocka_unit_test(bad_SocketDgram_send_batch),
       cmocka_unit_test(bad_SocketDgram_reply_batch),
