@@ -1,6 +1,5 @@
 // What the net floor costs beside the bare system calls, libuv and libevent: one byte to and fro
-// over TCP, 64 KiB blocks one way, UDP to and fro, timers. Built and run by bench/run-net; prints
-// markdown tables.
+// over TCP, 64 KiB blocks one way, timers. Built and run by bench/run-net; prints markdown tables.
 //
 // Both ends run in one loop of one process over loopback, so that the processor's time is all that
 // the work cost, and nothing depends on who is woken when. Each round gives every library its turn;
@@ -77,17 +76,6 @@ Ends tcp_ends() {
   return ends;
 }
 
-int udp_socket(sockaddr_in &at) {
-  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-  at = {};
-  at.sin_family = AF_INET;
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof at;
-  REQUIRE(bind(fd, reinterpret_cast<sockaddr *>(&at), length) == 0);
-  REQUIRE(getsockname(fd, reinterpret_cast<sockaddr *>(&at), &length) == 0);
-  return fd;
-}
-
 // ---- The bare system calls
 
 struct Bare {
@@ -145,29 +133,6 @@ struct Bare {
     const double spent = cpu_ns() - start;
     for (const int fd : {set, ends.a, ends.b}) close(fd);
     return spent / static_cast<double>(kBytes >> 20);
-  }
-  static double udp_trips() {
-    sockaddr_in at_a, at_b;
-    const int a = udp_socket(at_a), b = udp_socket(at_b);
-    const int set = make_set({a, b});
-    const double start = cpu_ns();
-    REQUIRE(sendto(a, "x", 1, 0, reinterpret_cast<sockaddr *>(&at_b), sizeof at_b) == 1);
-    for (int trips = 0; trips < kTrips;) {
-      epoll_event events[64];
-      const int count = epoll_wait(set, events, 64, -1);
-      for (int i = 0; i < count; i++) {
-        const int fd = events[i].data.fd;
-        sockaddr_storage from;
-        socklen_t length = sizeof from;
-        REQUIRE(recvfrom(fd, block, sizeof block, 0, reinterpret_cast<sockaddr *>(&from),
-                         &length) == 1);
-        REQUIRE(sendto(fd, block, 1, 0, reinterpret_cast<sockaddr *>(&from), length) == 1);
-        trips += fd == a;
-      }
-    }
-    const double spent = cpu_ns() - start;
-    for (const int fd : {set, a, b}) close(fd);
-    return spent / kTrips;
   }
 };
 
@@ -231,34 +196,6 @@ struct Ours {
     next_block(nullptr, &pair);
     REQUIRE(SocketLoop_run(pair.loop) == 0);
     return (cpu_ns() - start) / static_cast<double>(kBytes >> 20);
-  }
-  struct Datagrams {
-    SocketLoop_T loop;
-    SocketDgram_T a, b;
-    int count = 0;
-  };
-  static void on_datagram(const SocketCompletion_T *event, void *user) {
-    auto &pair = *static_cast<Datagrams *>(user);
-    if (event->subject == pair.a && ++pair.count == kTrips) return void(SocketLoop_stop(pair.loop));
-    SocketDgram_reply(static_cast<SocketDgram_T>(event->subject), event->source, event->data, 1);
-  }
-  static double udp_trips() {
-    Datagrams pair{SocketLoop_new(), nullptr, nullptr};
-    pair.a = SocketDgram_new(pair.loop);
-    pair.b = SocketDgram_new(pair.loop);
-    for (const SocketDgram_T dgram : {pair.a, pair.b}) {
-      REQUIRE(SocketDgram_bind(dgram, "127.0.0.1:0") == 0);
-      SocketDgram_set_callback(dgram, on_datagram, &pair);
-      SocketDgram_start(dgram);
-    }
-    char to[64];
-    REQUIRE(SocketDgram_get_local(pair.b, to, sizeof to) > 0);
-    const double start = cpu_ns();
-    REQUIRE(SocketDgram_send_to(pair.a, to, "x", 1) == 0);
-    REQUIRE(SocketLoop_run(pair.loop) == 0);
-    const double spent = cpu_ns() - start;
-    SocketLoop_free(&pair.loop);
-    return spent / kTrips;
   }
   static std::pair<double, double> timers() {
     SocketLoop_T loop = SocketLoop_new();
@@ -344,42 +281,6 @@ struct Uv {
     uv_run(&pair.loop, UV_RUN_DEFAULT);
     return (cpu_ns() - start) / static_cast<double>(kBytes >> 20);
   }
-  struct Datagrams {
-    uv_loop_t loop;
-    uv_udp_t a, b;
-    int count = 0;
-  };
-  static void on_datagram(uv_udp_t *udp, ssize_t got, const uv_buf_t *, const sockaddr *from,
-                          unsigned) {
-    if (got <= 0 || !from) return; // it asks until there is nothing
-    auto &pair = *static_cast<Datagrams *>(udp->data);
-    if (udp == &pair.a && ++pair.count == kTrips) return uv_stop(&pair.loop);
-    uv_buf_t byte = uv_buf_init(block, 1);
-    REQUIRE(uv_udp_try_send(udp, &byte, 1, from) == 1);
-  }
-  static double udp_trips() {
-    Datagrams pair;
-    uv_loop_init(&pair.loop);
-    sockaddr_in at_a, at_b;
-    const int fds[] = {udp_socket(at_a), udp_socket(at_b)};
-    uv_udp_init(&pair.loop, &pair.a);
-    uv_udp_init(&pair.loop, &pair.b);
-    uv_udp_open(&pair.a, fds[0]);
-    uv_udp_open(&pair.b, fds[1]);
-    pair.a.data = pair.b.data = &pair;
-    uv_udp_recv_start(&pair.a, room, on_datagram);
-    uv_udp_recv_start(&pair.b, room, on_datagram);
-    const double start = cpu_ns();
-    uv_buf_t byte = uv_buf_init(block, 1);
-    REQUIRE(uv_udp_try_send(&pair.a, &byte, 1, reinterpret_cast<sockaddr *>(&at_b)) == 1);
-    uv_run(&pair.loop, UV_RUN_DEFAULT);
-    const double spent = cpu_ns() - start;
-    uv_close(reinterpret_cast<uv_handle_t *>(&pair.a), nullptr);
-    uv_close(reinterpret_cast<uv_handle_t *>(&pair.b), nullptr);
-    uv_run(&pair.loop, UV_RUN_DEFAULT);
-    uv_loop_close(&pair.loop);
-    return spent / kTrips;
-  }
   static std::pair<double, double> timers() {
     uv_loop_t loop;
     uv_loop_init(&loop);
@@ -400,7 +301,7 @@ struct Uv {
   }
 };
 
-// ---- libevent: its buffered streams for TCP, plain events for UDP, which it has no more for
+// ---- libevent, with its buffered streams
 
 struct Event {
   static constexpr const char *kName = "libevent";
@@ -463,39 +364,6 @@ struct Event {
     event_base_dispatch(pair.base);
     return (cpu_ns() - start) / static_cast<double>(kBytes >> 20);
   }
-  struct Datagrams {
-    event_base *base = event_base_new();
-    int a = -1, count = 0;
-  };
-  static void on_datagram(evutil_socket_t fd, short, void *user) {
-    auto &pair = *static_cast<Datagrams *>(user);
-    sockaddr_storage from;
-    socklen_t length = sizeof from;
-    REQUIRE(recvfrom(fd, block, sizeof block, 0, reinterpret_cast<sockaddr *>(&from), &length) ==
-            1);
-    if (fd == pair.a && ++pair.count == kTrips) return void(event_base_loopbreak(pair.base));
-    REQUIRE(sendto(fd, block, 1, 0, reinterpret_cast<sockaddr *>(&from), length) == 1);
-  }
-  static double udp_trips() {
-    Datagrams pair;
-    sockaddr_in at_a, at_b;
-    pair.a = udp_socket(at_a);
-    const int b = udp_socket(at_b);
-    event *on_a_ready = event_new(pair.base, pair.a, EV_READ | EV_PERSIST, on_datagram, &pair);
-    event *on_b_ready = event_new(pair.base, b, EV_READ | EV_PERSIST, on_datagram, &pair);
-    event_add(on_a_ready, nullptr);
-    event_add(on_b_ready, nullptr);
-    const double start = cpu_ns();
-    REQUIRE(sendto(pair.a, "x", 1, 0, reinterpret_cast<sockaddr *>(&at_b), sizeof at_b) == 1);
-    event_base_dispatch(pair.base);
-    const double spent = cpu_ns() - start;
-    event_free(on_a_ready);
-    event_free(on_b_ready);
-    event_base_free(pair.base);
-    close(pair.a);
-    close(b);
-    return spent / kTrips;
-  }
   static std::pair<double, double> timers() {
     event_base *base = event_base_new();
     std::vector<event *> all(kTimers);
@@ -554,8 +422,6 @@ int main() {
   head<Bare, Ours, Uv, Event>("nanoseconds of processor time");
   compare<Bare, Ours, Uv, Event>("one byte to and fro, TCP",
                                  []<class L> { return L::tcp_trips(); });
-  compare<Bare, Ours, Uv, Event>("one byte to and fro, UDP",
-                                 []<class L> { return L::udp_trips(); });
   compare<Bare, Ours, Uv, Event>("1 MiB one way in 64 KiB blocks",
                                  []<class L> { return L::blocks(); });
   head<Ours, Uv, Event>("nanoseconds a timer, 100,000 of them");

@@ -244,22 +244,26 @@ template <class Done> Status Loop::turns_until(int timeout_ms, int max_events, D
 
 void Loop::begin_turn() {
   turn_number_++;
-  update_now();
   handled_ = 0;
   if (has_posts_.load(std::memory_order_relaxed)) run_posts();
-  fire_timers();
-  deliver();
+  // Without timers nobody asks what time it is before the wait is over.
+  if (!timers_.empty()) {
+    update_now();
+    fire_timers();
+  }
+  if (has_deliveries()) deliver();
   flush_changes();
   // What the program did took time.
-  if (handled_ > 0 || timers_.unsorted()) update_now();
+  if (timers_.unsorted() || (handled_ > 0 && !timers_.empty())) update_now();
 }
 
 Status Loop::finish_turn(int timeout_ms, int max_events) {
-  auto batch = poller_->wait(wait_timeout_ms(timeout_ms), max_events, now_ns_);
+  auto batch =
+      poller_->wait(wait_timeout_ms(timeout_ms), max_events, timers_.empty() ? 0 : now_ns_);
   update_now();
   if (batch.ok()) {
     dispatch(*batch);
-    deliver();
+    if (has_deliveries()) deliver();
   }
   if (depth_ == 0) reclaim(); // what is freed may be in use by the callbacks around us
   return batch.ok() ? Status() : Status(batch.error());
@@ -389,8 +393,7 @@ void Loop::arm_after(TimerNode &node, int64_t delay_ns) noexcept {
 }
 
 int Loop::due_in_ms(int64_t now_ns) noexcept {
-  if (closed_ || stop_.load() || has_posts_.load() || !push_ready_.empty() ||
-      !delivering_.empty() || !deferred_.empty() || !running_deferred_.empty() || !changed_.empty())
+  if (closed_ || stop_.load() || has_posts_.load() || has_deliveries() || !changed_.empty())
     return 0;
   if (timers_.empty()) return -1;
   timers_.sort(now_ns);

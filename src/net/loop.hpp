@@ -142,6 +142,10 @@ private:
   // A nested turn leaves the stop to the run that it was meant for.
   bool stopped_here() noexcept { return depth_ > 0 ? stop_.load() : take_stop(); }
   static void run(Deferred &deferred) noexcept;
+  bool has_deliveries() noexcept {
+    return !push_ready_.empty() || !deferred_.empty() || !delivering_.empty() ||
+           !running_deferred_.empty();
+  }
   void run_deferred() noexcept;
   void deliver() noexcept;
   void flush_changes() noexcept;

@@ -39,6 +39,9 @@ package_present() {
     meson) have meson && at_least "$(meson --version)" 1.0.1 ;;
     ninja-build) have ninja ;;
     libcmocka-dev) have pkg-config && pkg-config --exists 'cmocka >= 1.1.5' ;;
+    libuv1-dev) have pkg-config && pkg-config --exists libuv ;;
+    libevent-dev) have pkg-config && pkg-config --exists libevent_core ;;
+    libglib2.0-dev) have pkg-config && pkg-config --exists glib-2.0 ;;
     sanitizers) sanitizers_link ;;
     nginx-light) have nginx ;;
     util-linux) have taskset ;;
