@@ -23,6 +23,7 @@
 #ifndef SOCKETPOLL_SOCKETASYNC_H
 #define SOCKETPOLL_SOCKETASYNC_H
 
+#include "SocketBuf.h"
 #include "SocketDgram.h"
 #include "SocketFuture.h"
 #include "SocketListener.h"
@@ -96,5 +97,50 @@ SOCKET_API SocketFuture_T SocketAsync_receive_from(SocketDgram_T dgram, void *bu
  * address gives NULL, as SocketDgram_send_to says. One at a time. sendto(2). */
 SOCKET_API SocketFuture_T SocketAsync_send_to(SocketDgram_T dgram, const char *address,
                                               const void *data, int64_t length, int timeout_ms);
+
+/* SocketAsync_read into the writable room of a buffer, which grows as by SocketBuf_reserve for 1
+ * byte if it has none. What came is readable when the future ends, however it ends; the outcome's
+ * data is the buffer's handle. The operation holds the buffer as SocketBuf.h says; SOCKET_ELIMIT or
+ * SOCKET_ENOBUFS: no room. */
+SOCKET_API SocketFuture_T SocketAsync_read_buf(SocketStream_T stream, SocketBuf_T buf,
+                                               int timeout_ms);
+
+/* SocketAsync_write of what is readable in a buffer when this is called. What went is taken from it
+ * when the future ends, however it ends: after a cancellation the rest is still readable. */
+SOCKET_API SocketFuture_T SocketAsync_write_buf(SocketStream_T stream, SocketBuf_T buf,
+                                                int timeout_ms);
+
+/* Moves `length` bytes, or, with -1, all up to the end of the stream, from one stream of a loop to
+ * another, or back to the same, without the program. It takes the place of the source's reading
+ * operation and of the destination's writing one, and it ends when the destination's kernel has
+ * taken the last byte. The end of the source ends it well, with fewer bytes if need be, and does
+ * not shut the destination down. The result is how many bytes were moved.
+ *
+ * More is taken from the source only when the destination's kernel has all that was taken before,
+ * so a slow destination slows the source down. The bytes go through a pipe inside the kernel where
+ * both streams are sockets of its own (splice(2); a few pipes a loop are kept while in use, and
+ * closed after 5 seconds without), and are copied through the loop's memory otherwise: the same
+ * result either way.
+ *
+ * Nothing that has left the source is lost unless the destination breaks. SocketFuture_get_progress
+ * counts what has left the source. All of that is sent, or queued at the destination
+ * (SocketStream_get_queued) and goes out like anything written there, also when the splice is
+ * canceled or times out or the source fails; the next byte of the source is the next one that is
+ * read from it. When the destination fails or is freed, SocketFuture_get_lost counts what was taken
+ * and will never go. NULL with SOCKET_EINVAL (length < -1, two loops) and what is said above. */
+SOCKET_API SocketFuture_T SocketAsync_splice(SocketStream_T from, SocketStream_T to, int64_t length,
+                                             int timeout_ms);
+
+/* Sends `length` bytes of an open file from `offset` on, or, with -1, all up to its end, where it
+ * ends when that is reached, behind what is queued already; as a writing operation of the stream.
+ * The file is duplicated: closing `fd` meanwhile is allowed, and its position is not used. The
+ * result is how many bytes were sent; SOCKET_EIO if the file ends before `length` bytes, or what
+ * reading it gave, none of which harms the stream. Canceled, it has sent what
+ * SocketFuture_get_progress says, and nothing more goes. sendfile(2), in pieces of at most 1 MiB a
+ * turn of the loop, which waits for the disk meanwhile; copied where the kernel cannot. NULL with
+ * SOCKET_EINVAL (a negative offset, length < -1), SOCKET_EBADF, SOCKET_EISDIR, SOCKET_ENOTSUP (a
+ * FIFO or a socket) and what is said above. */
+SOCKET_API SocketFuture_T SocketAsync_send_file(SocketStream_T stream, int fd, int64_t offset,
+                                                int64_t length, int timeout_ms);
 
 #endif

@@ -15,7 +15,8 @@
  * outcome: the caller's buffer, or a new stream of SocketAsync_connect and SocketAsync_accept.
  *
  * Threads and bad handles: as SocketLoop.h says, but for SocketFuture_await, _select, _all_done,
- * _complete, _is_done, _get_status, _get_result and _get_progress, which any thread may call. */
+ * _complete, _is_done, _get_status, _get_result, _get_progress and _get_lost, which any thread may
+ * call. */
 #ifndef SOCKETPOLL_SOCKETFUTURE_H
 #define SOCKETPOLL_SOCKETFUTURE_H
 
@@ -94,6 +95,10 @@ SOCKET_API int64_t SocketFuture_get_result(SocketFuture_T future);
 /* How many bytes the operation has moved so far, failed or not. Of what happens on another thread,
  * as of a moment ago. Any thread. */
 SOCKET_API int64_t SocketFuture_get_progress(SocketFuture_T future);
+
+/* How many bytes an operation that failed had taken from where they were and could not hand over:
+ * gone for good. 0 for all but SocketAsync_splice, and while it has not ended. Any thread. */
+SOCKET_API int64_t SocketFuture_get_lost(SocketFuture_T future);
 
 /* What belongs to the outcome (see above); NULL if there is nothing, with SOCKET_EAGAIN while it
  * has not ended. A stream is the caller's from here on. */

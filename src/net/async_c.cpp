@@ -1,11 +1,13 @@
 // extern "C" functions of SocketAsync.h.
 #include "SocketAsync.h"
 
+#include "net/buf_handle.hpp"
 #include "net/dgram.hpp"
 #include "net/future.hpp"
 #include "net/listener.hpp"
 #include "net/object_c.hpp"
 #include "net/resolve_future.hpp"
+#include "net/splice.hpp"
 #include "net/stream.hpp"
 
 using namespace socketpoll;
@@ -29,7 +31,8 @@ SocketFuture_T begin_read(SocketStream_T stream, void *buffer, int64_t capacity,
   return begin_on<Stream>(stream, [&](Stream &self) -> Result<Future *> {
     if (!buffer || capacity < 1) return Error{SOCKET_EINVAL};
     const std::span<char> into(static_cast<char *>(buffer), static_cast<size_t>(capacity));
-    return self.async_read({into, static_cast<size_t>(least), delimiter}, timeout_ms);
+    return self.async_read(
+        {.buffer = into, .least = static_cast<size_t>(least), .delimiter = delimiter}, timeout_ms);
   });
 }
 
@@ -109,7 +112,7 @@ SocketFuture_T SocketAsync_writev(SocketStream_T stream, const void *const *data
       total += lengths[i];
       pieces.push_back({const_cast<void *>(data[i]), static_cast<size_t>(lengths[i])});
     }
-    return self.async_write(std::move(pieces), timeout_ms);
+    return self.async_write(std::move(pieces), {}, timeout_ms);
   });
 }
 
@@ -131,4 +134,40 @@ SocketFuture_T SocketAsync_send_to(SocketDgram_T dgram, const char *address, con
     if (!to.ok()) return to.error();
     return self.async_send(*to, bytes_of(data, length), timeout_ms);
   });
+}
+
+SocketFuture_T SocketAsync_read_buf(SocketStream_T stream, SocketBuf_T buf, int timeout_ms) {
+  return begin_on<Stream>(stream, [&](Stream &self) -> Result<Future *> {
+    if (const Status status = self.may_begin_reading(); !status.ok()) return status.error();
+    auto hold = hold_room(buf, 1);
+    if (!hold.ok()) return hold.error();
+    const std::span<char> room = hold->room();
+    return self.async_read({.buffer = room, .hold = hold.take(), .data = buf}, timeout_ms);
+  });
+}
+
+SocketFuture_T SocketAsync_write_buf(SocketStream_T stream, SocketBuf_T buf, int timeout_ms) {
+  return begin_on<Stream>(stream, [&](Stream &self) -> Result<Future *> {
+    if (const Status status = self.may_begin_writing(); !status.ok()) return status.error();
+    auto hold = hold_readable(buf);
+    if (!hold.ok()) return hold.error();
+    const std::span<const char> bytes = hold->bytes();
+    return self.async_write({{const_cast<char *>(bytes.data()), bytes.size()}}, hold.take(),
+                            timeout_ms);
+  });
+}
+
+SocketFuture_T SocketAsync_splice(SocketStream_T from, SocketStream_T to, int64_t length,
+                                  int timeout_ms) {
+  return begin_on<Stream>(from, [&](Stream &source) -> Result<Future *> {
+    auto destination = find<Stream>(to);
+    if (!destination.ok()) return destination.error();
+    return begin_splice(source, **destination, length, timeout_ms);
+  });
+}
+
+SocketFuture_T SocketAsync_send_file(SocketStream_T stream, int fd, int64_t offset, int64_t length,
+                                     int timeout_ms) {
+  return begin_on<Stream>(
+      stream, [&](Stream &to) { return begin_send_file(to, fd, offset, length, timeout_ms); });
 }

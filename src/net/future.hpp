@@ -55,7 +55,8 @@ public:
   void succeed(int64_t result, void *data = nullptr) noexcept { settle(0, result, data); }
   // A stream that nobody has asked for is freed with the future.
   void succeed_with_stream(HandleWord stream) noexcept;
-  void fail(int code) noexcept { settle(code, 0, data_); }
+  // `lost`: bytes that it had taken and could give to nobody.
+  void fail(int code, int64_t lost = 0) noexcept { settle(code, lost, data_); }
   void progress(int64_t bytes) noexcept { progress_.store(bytes, std::memory_order_relaxed); }
   // What `data` will say, known from the beginning.
   void set_data(void *data) noexcept { data_ = data; }
@@ -71,6 +72,7 @@ public:
   bool done() const noexcept { return done_.load(std::memory_order_seq_cst); }
   int status() const noexcept { return done() ? status_ : int{SOCKET_EAGAIN}; }
   Result<int64_t> result() const noexcept;
+  int64_t lost() const noexcept { return done() && status_ ? result_ : 0; }
   int64_t progress() const noexcept { return progress_.load(std::memory_order_relaxed); }
   // Of SocketAsync_resolve; unchanged once it is done.
   virtual std::span<const Address> addresses() const noexcept { return {}; }
@@ -108,7 +110,7 @@ private:
   HandleWord loop_handle_;
   List<FutureObserver, ObserverTag> observers_;
   void *data_ = nullptr;
-  int64_t result_ = 0;
+  int64_t result_ = 0; // of one that failed: what was lost
   std::atomic<int64_t> progress_{0};
   std::atomic<int> waiters_{0};
   std::atomic<int> holders_{2};

@@ -119,6 +119,10 @@ int64_t SocketFuture_get_progress(SocketFuture_T future) {
   return with_pinned(future, [](Future &self) { return Result<int64_t>(self.progress()); });
 }
 
+int64_t SocketFuture_get_lost(SocketFuture_T future) {
+  return with_pinned(future, [](Future &self) { return Result<int64_t>(self.lost()); });
+}
+
 void *SocketFuture_get_data(SocketFuture_T future) {
   return with_pointer<Future>(future, [](Future &self) -> void * {
     if (self.done()) return self.take_data();

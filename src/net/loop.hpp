@@ -13,6 +13,7 @@
 #include "net/chunk_pool.hpp"
 #include "net/clock.hpp"
 #include "net/loop_object.hpp"
+#include "net/pipe_pool.hpp"
 #include "net/resolver_hook.hpp"
 #include "net/simulated_socket.hpp"
 #include "net/timer_heap.hpp"
@@ -88,6 +89,11 @@ public:
   Clock &clock() noexcept { return *clock_; }
   TimerHeap &timers() noexcept { return timers_; }
   ChunkPool &chunks() noexcept { return chunks_; }
+  // Throws std::bad_alloc.
+  PipePool &pipes() {
+    if (!pipes_) pipes_ = std::make_unique<PipePool>(*this);
+    return *pipes_;
+  }
   ResolverHook &resolver_hook() noexcept { return resolver_hook_; }
   // The time at which this turn began to dispatch, CLOCK_MONOTONIC. Outside the loop's turns, and
   // late in a long one, it is old: what starts a deadline asks the clock.
@@ -178,6 +184,7 @@ private:
   // Before everything that its members point into.
   ChunkPool chunks_;
   TimerHeap timers_;
+  std::unique_ptr<PipePool> pipes_;
   ChunkRef receive_chunk_;
   std::vector<ChunkRef> lent_;
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -224,6 +225,8 @@ Result<size_t> send_file(int fd, int file, int64_t offset, size_t length) noexce
   SigpipeGuard guard;
   off_t position = offset;
   const ssize_t sent = restart([&] { return ::sendfile(fd, file, &position, length); });
+  // Some files can only be read: sendfile(2).
+  if (sent < 0 && errno == EINVAL) return send_copied(fd, file, offset, length);
   const Error error = sent < 0 ? last_system_error() : Error{0};
   // A signal comes with a short count as well: some pages had gone before the error was met, and
   // only the next call will tell of it.
@@ -240,5 +243,47 @@ Status shutdown_sending(int fd) noexcept {
   if (::shutdown(fd, SHUT_WR) < 0) return last_system_error();
   return {};
 }
+
+#ifdef __linux__
+namespace {
+// Enough for a fast link, and a sixteenth of what one process may have before its pipes get small.
+constexpr int kPipeBytes = 256 * 1024;
+} // namespace
+
+Result<Pipe> make_pipe() noexcept {
+  int ends[2];
+  if (::pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0) return last_system_error();
+  Pipe pipe{Fd(ends[0]), Fd(ends[1])};
+  (void)::fcntl(ends[1], F_SETPIPE_SZ, kPipeBytes); // or it stays as it is
+  return pipe;
+}
+
+bool can_splice(int fd) noexcept { return fd >= 0 && !is_simulated(fd); }
+
+Result<size_t> splice_from(int fd, const Pipe &pipe, size_t length) noexcept {
+  return count_of(restart([&] {
+    return ::splice(fd, nullptr, pipe.write_end.get(), nullptr, length,
+                    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  }));
+}
+
+Result<size_t> splice_to(int fd, const Pipe &pipe, size_t length, bool more_follows) noexcept {
+  SigpipeGuard guard; // like sendfile(2) it has no MSG_NOSIGNAL
+  const unsigned flags =
+      SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (more_follows ? unsigned{SPLICE_F_MORE} : 0U);
+  const ssize_t sent =
+      restart([&] { return ::splice(pipe.read_end.get(), nullptr, fd, nullptr, length, flags); });
+  const Error error = sent < 0 ? last_system_error() : Error{0};
+  if (error.code == SOCKET_EPIPE || (sent >= 0 && static_cast<size_t>(sent) < length))
+    guard.swallow();
+  if (sent < 0) return error;
+  return static_cast<size_t>(sent);
+}
+#else
+Result<Pipe> make_pipe() noexcept { return Error{SOCKET_ENOTSUP}; }
+bool can_splice(int) noexcept { return false; }
+Result<size_t> splice_from(int, const Pipe &, size_t) noexcept { return Error{SOCKET_ENOTSUP}; }
+Result<size_t> splice_to(int, const Pipe &, size_t, bool) noexcept { return Error{SOCKET_ENOTSUP}; }
+#endif
 
 } // namespace socketpoll::os

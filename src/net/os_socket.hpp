@@ -27,6 +27,7 @@ public:
   ~Fd() { reset(); }
   int get() const noexcept { return fd_; }
   explicit operator bool() const noexcept { return fd_ >= 0; }
+  int release() noexcept { return std::exchange(fd_, -1); }
   void reset() noexcept {
     const int fd = std::exchange(fd_, -1);
     if (is_simulated(fd)) return close_simulated(fd);
@@ -78,6 +79,18 @@ Result<size_t> send(int fd, std::span<const iovec> slices, bool more_follows) no
 // Sends from a file. 0: the file ends before `offset`.
 Result<size_t> send_file(int fd, int file, int64_t offset, size_t length) noexcept;
 Status shutdown_sending(int fd) noexcept;
+
+// A pipe that bytes go through from one descriptor to another without being copied, splice(2); its
+// ends are non-blocking and closed on exec. SOCKET_ENOTSUP where the system has no such call.
+struct Pipe {
+  Fd read_end, write_end;
+};
+Result<Pipe> make_pipe() noexcept;
+// Whether the kernel can move the bytes of that descriptor.
+bool can_splice(int fd) noexcept;
+// SOCKET_EINVAL: not from, or not to, a descriptor of this kind. 0: the end.
+Result<size_t> splice_from(int fd, const Pipe &pipe, size_t length) noexcept;
+Result<size_t> splice_to(int fd, const Pipe &pipe, size_t length, bool more_follows) noexcept;
 
 } // namespace os
 } // namespace socketpoll

@@ -69,7 +69,7 @@ Result<Stream *> Stream::accept(Listener &listener, std::unique_ptr<Transport> t
 
 Status Stream::start() {
   if (!transport_->open()) return Error{SOCKET_ECLOSED};
-  if (ops_ && ops_->reading()) return Error{SOCKET_EBUSY};
+  if (ops_ && ops_->has_reader()) return Error{SOCKET_EBUSY};
   if (ops_ && !started_) take_over();
   started_ = true;
   update_reading();
@@ -132,7 +132,7 @@ Result<int64_t> Stream::write_ref(Borrowed borrowed) {
 Status Stream::close() {
   if (!transport_->open()) return Error{SOCKET_ECLOSED};
   closing_ = true;
-  if (ops_) ops_->end_reading(SOCKET_ECLOSED);
+  if (ops_) ops_->on_closing();
   transport_->close();
   update_reading();
   schedule();
@@ -200,6 +200,11 @@ std::span<char> Stream::receive_buffer() {
   if (ops_ && ops_->reading()) return ops_->receive_buffer();
   if (pushes()) return loop().scratch();
   return loop().receive_chunk(kLeastPullRead);
+}
+
+Result<size_t> Stream::receive_from(int fd) {
+  last_read_ns_ = loop().now_ns();
+  return ops_->receive_from(fd);
 }
 
 void Stream::on_data(std::span<char> bytes) {
@@ -277,18 +282,27 @@ Result<Future *> Stream::async_connect(Loop &loop, std::string_view address, int
   }
 }
 
-Result<Future *> Stream::async_read(const ReadRequest &request, int timeout_ms) {
+Status Stream::may_begin_reading() const noexcept {
   if (started_) return Error{SOCKET_ESTATE};
   if (closing_) return Error{SOCKET_ECLOSED};
   // What an operation has left over is there even when the connection is gone.
   if (!transport_->open() && !(ops_ && ops_->has_leftover())) return Error{SOCKET_ECLOSED};
-  return ops().read(request, timeout_ms);
+  return {};
 }
 
-Result<Future *> Stream::async_write(std::vector<iovec> pieces, int timeout_ms) {
+Status Stream::may_begin_writing() const noexcept {
   if (!transport_->open()) return Error{SOCKET_ECLOSED};
-  if (const Status status = transport_->may_write(); !status.ok()) return status.error();
-  return ops().write(std::move(pieces), timeout_ms);
+  return transport_->may_write();
+}
+
+Result<Future *> Stream::async_read(ReadRequest request, int timeout_ms) {
+  if (const Status status = may_begin_reading(); !status.ok()) return status.error();
+  return ops().read(std::move(request), timeout_ms);
+}
+
+Result<Future *> Stream::async_write(std::vector<iovec> pieces, BufferHold hold, int timeout_ms) {
+  if (const Status status = may_begin_writing(); !status.ok()) return status.error();
+  return ops().write(std::move(pieces), std::move(hold), timeout_ms);
 }
 
 bool Stream::withhold_accept() noexcept {

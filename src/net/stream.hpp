@@ -45,8 +45,14 @@ public:
 
   // ---- Operations that complete once
   static Result<Future *> async_connect(Loop &loop, std::string_view address, int timeout_ms);
-  Result<Future *> async_read(const ReadRequest &request, int timeout_ms);
-  Result<Future *> async_write(std::vector<iovec> pieces, int timeout_ms);
+  Result<Future *> async_read(ReadRequest request, int timeout_ms);
+  Result<Future *> async_write(std::vector<iovec> pieces, BufferHold hold, int timeout_ms);
+  // Whether such an operation can begin: SOCKET_ESTATE, SOCKET_ECLOSED, SOCKET_ENOTCONN...
+  Status may_begin_reading() const noexcept;
+  Status may_begin_writing() const noexcept;
+  // Throws std::bad_alloc.
+  StreamOps &ops();
+  bool saw_eof() const noexcept { return saw_eof_; }
   // For them: another reader has begun or ended; there is more output than before.
   void reader_changed() noexcept { update_reading(); }
   void output_grew() noexcept { schedule(); }
@@ -63,10 +69,10 @@ public:
 
 private:
   Stream(Loop &loop, std::unique_ptr<Transport> transport);
-  StreamOps &ops();
   void take_over() noexcept;
 
   std::span<char> receive_buffer() override;
+  Result<size_t> receive_from(int fd) override;
   void on_data(std::span<char> bytes) override;
   void on_drain() override { raise(SOCKET_DRAINED); }
   void on_eof() override;

@@ -20,15 +20,16 @@ Result<Future *> StreamOps::connect(int timeout_ms) {
   return future;
 }
 
-Result<Future *> StreamOps::read(const ReadRequest &request, int timeout_ms) {
+Result<Future *> StreamOps::read(ReadRequest request, int timeout_ms) {
   if (request.buffer.empty() || request.delimiter.size() > sizeof delimiter_)
     return Error{SOCKET_EINVAL};
-  if (reader_) return Error{SOCKET_EBUSY};
+  if (has_reader()) return Error{SOCKET_EBUSY};
   auto future = Future::create(stream_.loop(), *this, stream_.handle(), timeout_ms);
   if (!future.ok()) return future;
   reader_ = *future;
-  reader_->set_data(request.buffer.data());
+  reader_->set_data(request.hold ? request.data : request.buffer.data());
   buffer_ = request.buffer;
+  read_hold_ = std::move(request.hold);
   filled_ = 0;
   least_ = request.least;
   delimiter_length_ = request.delimiter.size();
@@ -37,22 +38,24 @@ Result<Future *> StreamOps::read(const ReadRequest &request, int timeout_ms) {
     leftover_.bytes = leftover_.bytes.subspan(take(leftover_.bytes));
     if (leftover_.bytes.empty()) leftover_ = {};
   }
-  if (reader_ && ate_eof_) finish_read(filled_);
+  if (reader_ && at_end()) finish_read(filled_);
   stream_.reader_changed();
   return future;
 }
 
-Result<Future *> StreamOps::write(std::vector<iovec> pieces, int timeout_ms) {
-  if (writer_) return Error{SOCKET_EBUSY};
+Result<Future *> StreamOps::write(std::vector<iovec> pieces, BufferHold hold, int timeout_ms) {
+  if (writing()) return Error{SOCKET_EBUSY};
   auto future = Future::create(stream_.loop(), *this, stream_.handle(), timeout_ms);
   if (!future.ok()) return future;
   writer_ = *future;
+  write_hold_ = std::move(hold);
   sent_ = lent_ = unsent_ = 0;
   std::erase_if(pieces, [](const iovec &piece) { return piece.iov_len == 0; });
   for (const iovec &piece : pieces) lent_ += static_cast<int64_t>(piece.iov_len);
   if (lent_ == 0) return finish_write(), future;
   auto sent = stream_.transport().write_lent(pieces, *this);
   if (!sent.ok()) {
+    write_hold_ = {};
     std::exchange(writer_, nullptr)->fail(sent.code());
     return future;
   }
@@ -71,11 +74,15 @@ void StreamOps::on_connected() noexcept {
 // ---- Reading
 
 std::span<char> StreamOps::receive_buffer() {
+  if (user_) return user_->receive_buffer();
   if (delimiter_length_ == 0) return buffer_.subspan(filled_);
   return stream_.loop().receive_chunk(kLeastChunkRead);
 }
 
-void StreamOps::on_data(std::span<char> bytes) noexcept {
+Result<size_t> StreamOps::receive_from(int fd) { return user_->receive_from(fd); }
+
+void StreamOps::on_data(std::span<char> bytes) {
+  if (user_) return user_->on_data(bytes);
   if (delimiter_length_ == 0) {
     filled_ += bytes.size();
     reader_->progress(static_cast<int64_t>(filled_));
@@ -117,23 +124,61 @@ size_t StreamOps::find_delimiter(size_t from) const noexcept {
 
 void StreamOps::finish_read(size_t result) noexcept {
   Future *const reader = std::exchange(reader_, nullptr);
+  read_hold_.commit(static_cast<int64_t>(result));
   reader->progress(static_cast<int64_t>(result));
-  reader->succeed(static_cast<int64_t>(result), buffer_.data());
+  reader->succeed(static_cast<int64_t>(result), reader->take_data());
   stream_.reader_changed();
 }
 
 void StreamOps::fail_read(int code) noexcept {
+  read_hold_.commit(static_cast<int64_t>(filled_));
   std::exchange(reader_, nullptr)->fail(code);
   stream_.reader_changed();
 }
 
-void StreamOps::on_eof() noexcept {
+void StreamOps::on_eof() {
   ate_eof_ = true;
-  finish_read(filled_);
+  if (user_)
+    user_->on_eof();
+  else
+    finish_read(filled_);
 }
 
 void StreamOps::end_reading(int code) noexcept {
   if (reader_) fail_read(code);
+  wanted_ = false;
+  if (user_) std::exchange(user_, nullptr)->on_read_ended(code);
+}
+
+bool StreamOps::at_end() const noexcept {
+  return leftover_.bytes.empty() && (ate_eof_ || stream_.saw_eof());
+}
+
+Status StreamOps::take_reading(StreamReader &reader) noexcept {
+  if (has_reader()) return Error{SOCKET_EBUSY};
+  user_ = &reader;
+  return {};
+}
+
+void StreamOps::want(bool more) noexcept {
+  wanted_ = more;
+  stream_.reader_changed();
+}
+
+void StreamOps::leave_reading() noexcept {
+  user_ = nullptr;
+  want(false);
+}
+
+Status StreamOps::take_writing(StreamWriter &writer) noexcept {
+  if (writing()) return Error{SOCKET_EBUSY};
+  filler_ = &writer;
+  return {};
+}
+
+void StreamOps::leave_writing() noexcept {
+  if (filler_) stream_.transport().forget(*filler_);
+  filler_ = nullptr;
 }
 
 // ---- Writing
@@ -149,6 +194,7 @@ void StreamOps::on_taken(int64_t sent, int64_t unsent) noexcept {
 
 void StreamOps::finish_write() noexcept {
   Future *const writer = std::exchange(writer_, nullptr);
+  write_hold_.commit(sent_);
   if (unsent_ == 0) return writer->succeed(sent_);
   const Status status = stream_.transport().may_write();
   writer->fail(status.ok() ? int{SOCKET_ECLOSED} : status.code());
@@ -157,6 +203,7 @@ void StreamOps::finish_write() noexcept {
 // The transport tells of every piece what went, but there is no future to end any more.
 void StreamOps::take_back(Future &writer) noexcept {
   stream_.transport().withdraw(*this);
+  write_hold_.commit(sent_);
   writer.progress(sent_);
 }
 
@@ -165,6 +212,7 @@ void StreamOps::take_back(Future &writer) noexcept {
 void StreamOps::abandon(Future &future) noexcept {
   if (&future == reader_) {
     reader_ = nullptr;
+    read_hold_.commit(static_cast<int64_t>(filled_));
     return stream_.reader_changed();
   }
   if (&future == writer_) {
@@ -177,11 +225,22 @@ void StreamOps::abandon(Future &future) noexcept {
 
 void StreamOps::on_close(int code) noexcept {
   const int reason = code ? code : int{SOCKET_ECLOSED};
-  if (writer_) std::exchange(writer_, nullptr)->fail(reason);
+  if (writer_) {
+    write_hold_.commit(sent_);
+    std::exchange(writer_, nullptr)->fail(reason);
+  }
+  if (filler_) std::exchange(filler_, nullptr)->on_write_ended(reason);
   end_reading(reason);
   if (!connector_) return;
   std::exchange(connector_, nullptr)->fail(reason);
   stream_.dispose();
+}
+
+void StreamOps::on_closing() noexcept {
+  end_reading(SOCKET_ECLOSED);
+  if (!filler_) return;
+  stream_.transport().forget(*filler_);
+  std::exchange(filler_, nullptr)->on_write_ended(SOCKET_ECLOSED);
 }
 
 void StreamOps::end() noexcept {
@@ -190,7 +249,11 @@ void StreamOps::end() noexcept {
     take_back(*writer);
     writer->fail(SOCKET_ECANCELED);
   }
-  if (reader_) std::exchange(reader_, nullptr)->fail(SOCKET_ECANCELED);
+  if (filler_) {
+    stream_.transport().withdraw(*filler_);
+    std::exchange(filler_, nullptr)->on_write_ended(SOCKET_ECANCELED);
+  }
+  end_reading(SOCKET_ECANCELED);
   if (connector_) std::exchange(connector_, nullptr)->fail(SOCKET_ECANCELED);
 }
 

@@ -78,13 +78,14 @@ void TcpTransport::receive() {
 // Whether there is more.
 bool TcpTransport::receive_once() {
   const std::span<char> into = sink_->receive_buffer();
-  auto received = os::receive(fd_.get(), into);
+  auto received = into.empty() ? sink_->receive_from(fd_.get()) : os::receive(fd_.get(), into);
   if (!received.ok()) {
     if (received.code() != SOCKET_EAGAIN)
       abort(state_ == State::broken ? close_code_ : received.code());
     return false;
   }
   if (*received > 0) {
+    if (into.empty()) return false;
     sink_->on_data(into.first(*received));
     return *received == into.size();
   }
@@ -197,6 +198,26 @@ Result<size_t> TcpTransport::write_lent(std::span<iovec> pieces, OutputWaiter &w
   const Status status = queue_rest([&] { output_.append_lent(pieces, waiter); });
   if (!status.ok()) return status.error();
   return sent;
+}
+
+Result<int64_t> TcpTransport::write_piece(OutputPiece piece, OutputWaiter &waiter) {
+  if (const Status status = may_write(); !status.ok()) return status.error();
+  int64_t went = 0;
+  if (!piece.bytes.empty()) {
+    const iovec slice{const_cast<char *>(piece.bytes.data()), piece.bytes.size()};
+    auto sent = send_now({&slice, 1});
+    if (!sent.ok()) return sent.error();
+    went = static_cast<int64_t>(*sent);
+    piece.bytes = piece.bytes.subspan(*sent);
+    if (piece.bytes.empty()) return went;
+  }
+  const bool idle = output_.empty() && piece.bytes.empty();
+  const bool owed = owes_drain_;
+  const Status status = queue_rest([&] { output_.append_piece(std::move(piece), waiter); });
+  if (!status.ok()) return status.error();
+  owes_drain_ = owed;
+  if (idle) flush();
+  return went;
 }
 
 void TcpTransport::withdraw(const OutputWaiter &waiter) noexcept {

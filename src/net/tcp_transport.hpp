@@ -25,6 +25,8 @@ public:
   Status write_file(std::span<const char> head, FileRange range) override;
   Result<size_t> write_lent(std::span<iovec> pieces, OutputWaiter &waiter) override;
   void withdraw(const OutputWaiter &waiter) noexcept override;
+  Result<int64_t> write_piece(OutputPiece piece, OutputWaiter &waiter) override;
+  void forget(const OutputWaiter &waiter) noexcept override { output_.forget(waiter); }
   void read(bool on) noexcept override;
   Status shutdown() override;
   void close() noexcept override;
@@ -40,6 +42,7 @@ public:
   bool connecting() const noexcept override { return state_ == State::connecting; }
   bool open() const noexcept override { return state_ != State::closed; }
   int fd() const noexcept override { return fd_.get(); }
+  bool can_splice() const noexcept override { return os::can_splice(fd_.get()); }
 
 private:
   enum class State : uint8_t { connecting, open, closing, broken, closed };

@@ -15,8 +15,11 @@ namespace socketpoll {
 class TransportSink {
 public:
   virtual ~TransportSink() = default;
-  // Where the next bytes are to be received, at least one byte. Throws std::bad_alloc.
+  // Where the next bytes are to be received; none: receive_from() is asked instead. Throws
+  // std::bad_alloc.
   virtual std::span<char> receive_buffer() = 0;
+  // Receives on its own, with the outcome of os::receive; on_data is not called then.
+  virtual Result<size_t> receive_from(int) { return Error{SOCKET_EAGAIN}; }
   // `bytes` lie at the start of what receive_buffer() named, and are the sink's to change until it
   // returns.
   virtual void on_data(std::span<char> bytes) = 0;
@@ -46,6 +49,12 @@ public:
   // Gives back what the waiter has lent; it is told now.
   virtual void withdraw(const OutputWaiter &waiter) noexcept = 0;
 
+  // Sends the piece, at once as far as possible; how many of its bytes the waiter is not to be told
+  // of any more, because they went. What is queued of it does not count for on_drain.
+  virtual Result<int64_t> write_piece(OutputPiece, OutputWaiter &) { return Error{SOCKET_ENOTSUP}; }
+  // The waiter is told no more; what it wrote goes out as if it had been copied.
+  virtual void forget(const OutputWaiter &) noexcept {}
+
   virtual void read(bool on) noexcept = 0;
   // Ends our sending side after what is queued.
   virtual Status shutdown() = 0;
@@ -63,6 +72,8 @@ public:
   virtual bool open() const noexcept = 0;
   // -1 where there is none.
   virtual int fd() const noexcept = 0;
+  // Whether the kernel can move bytes between fd() and a pipe, and they are the stream's very own.
+  virtual bool can_splice() const noexcept { return false; }
 
   virtual int64_t queued() const noexcept = 0;
   // The loop's time at which the peer last took output, or the queue was last empty.

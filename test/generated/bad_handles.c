@@ -175,6 +175,13 @@ EXPECT_NULL(SocketStream_T, SocketAsync_write, SocketAsync_write(handle, NULL, 0
 EXPECT_NULL(SocketStream_T, SocketAsync_writev, SocketAsync_writev(handle, NULL, NULL, 0, 0))
 EXPECT_NULL(SocketDgram_T, SocketAsync_receive_from, SocketAsync_receive_from(handle, NULL, 0, 0))
 EXPECT_NULL(SocketDgram_T, SocketAsync_send_to, SocketAsync_send_to(handle, "text", NULL, 0, 0))
+EXPECT_NULL(SocketStream_T, SocketAsync_read_buf, SocketAsync_read_buf(handle, NULL, 0))
+EXPECT_NULL(SocketBuf_T, SocketAsync_read_buf_buf, handle ? SocketAsync_read_buf((SocketStream_T)live_handle(KIND_SocketStream_T), handle, 0) : NULL)
+EXPECT_NULL(SocketStream_T, SocketAsync_write_buf, SocketAsync_write_buf(handle, NULL, 0))
+EXPECT_NULL(SocketBuf_T, SocketAsync_write_buf_buf, handle ? SocketAsync_write_buf((SocketStream_T)live_handle(KIND_SocketStream_T), handle, 0) : NULL)
+EXPECT_NULL(SocketStream_T, SocketAsync_splice, SocketAsync_splice(handle, NULL, 0, 0))
+EXPECT_NULL(SocketStream_T, SocketAsync_splice_to, handle ? SocketAsync_splice((SocketStream_T)live_handle(KIND_SocketStream_T), handle, 0, 0) : NULL)
+EXPECT_NULL(SocketStream_T, SocketAsync_send_file, SocketAsync_send_file(handle, 0, 0, 0, 0))
 
 /* SocketBuf.h */
 EXPECT_NULL(SocketBuf_T, SocketBuf_slice, SocketBuf_slice(handle, 0, 0))
@@ -263,6 +270,7 @@ EXPECT_NUMBER(SocketFuture_T, SocketFuture_is_done, SocketFuture_is_done(handle)
 EXPECT_NUMBER(SocketFuture_T, SocketFuture_get_status, SocketFuture_get_status(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketFuture_T, SocketFuture_get_result, SocketFuture_get_result(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketFuture_T, SocketFuture_get_progress, SocketFuture_get_progress(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketFuture_T, SocketFuture_get_lost, SocketFuture_get_lost(handle), SOCKET_EBADHANDLE)
 EXPECT_NULL(SocketFuture_T, SocketFuture_get_data, SocketFuture_get_data(handle))
 
 /* SocketHTTP.h */
@@ -433,6 +441,13 @@ int main(void) {
       cmocka_unit_test(bad_SocketAsync_writev),
       cmocka_unit_test(bad_SocketAsync_receive_from),
       cmocka_unit_test(bad_SocketAsync_send_to),
+      cmocka_unit_test(bad_SocketAsync_read_buf),
+      cmocka_unit_test(bad_SocketAsync_read_buf_buf),
+      cmocka_unit_test(bad_SocketAsync_write_buf),
+      cmocka_unit_test(bad_SocketAsync_write_buf_buf),
+      cmocka_unit_test(bad_SocketAsync_splice),
+      cmocka_unit_test(bad_SocketAsync_splice_to),
+      cmocka_unit_test(bad_SocketAsync_send_file),
       cmocka_unit_test(bad_SocketBuf_slice),
       cmocka_unit_test(bad_SocketBuf_free),
       cmocka_unit_test(bad_SocketBuf_get_data),
@@ -515,6 +530,7 @@ int main(void) {
       cmocka_unit_test(bad_SocketFuture_get_status),
       cmocka_unit_test(bad_SocketFuture_get_result),
       cmocka_unit_test(bad_SocketFuture_get_progress),
+      cmocka_unit_test(bad_SocketFuture_get_lost),
       cmocka_unit_test(bad_SocketFuture_get_data),
       cmocka_unit_test(bad_SocketHTTP_get_method),
       cmocka_unit_test(bad_SocketHTTP_get_target),
