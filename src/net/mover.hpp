@@ -9,6 +9,7 @@
 
 #include "net/stream.hpp"
 
+#include <algorithm>
 #include <memory>
 
 namespace socketpoll {
@@ -39,6 +40,8 @@ public:
   ~Mover() override { let_go(); }
 
   void begin() noexcept { wake(); }
+  // No more than that; fewer are as good as the end.
+  void at_most(int64_t bytes) noexcept { left_ = std::min(left_, bytes); }
   void pause(bool on) noexcept;
   // Ends it without telling the owner. What has left the source goes out; the counts stay.
   void let_go() noexcept;
