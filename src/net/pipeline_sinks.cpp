@@ -13,7 +13,7 @@ namespace socketpoll {
 Status GatheringSink::push(std::span<const char> bytes) {
   if (gathered_ + bytes.size() > kGathered)
     if (const Status status = flush(); !status.ok()) return status;
-  if (bytes.size() >= kGathered / 2) return put(bytes);
+  if (gathered_ == 0 && bytes.size() >= kGathered / 2) return put(bytes);
   if (bytes.empty()) return {};
   if (!buffer_) buffer_ = std::make_unique_for_overwrite<char[]>(kGathered);
   std::memcpy(buffer_.get() + gathered_, bytes.data(), bytes.size());

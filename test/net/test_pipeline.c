@@ -17,7 +17,7 @@ static void move_between(SocketLoop_T loop, int source, int sink, int zero_copy,
   RawPair from = quiet_pair(loop, 0), to = quiet_pair(loop, 1);
   Flow flow = {-1, to.peer, 0, kBytes, 0, 0};
   Feed in = pattern_feed(loop, kBytes), out = pattern_feed(loop, kBytes);
-  in.piece = 5000, in.every = 7, out.every = 11;
+  in.piece = -12000, in.every = 7, out.every = 11;
   int input = pattern_file(kBytes), output = pattern_file(0);
   SocketBuf_T buf = SocketBuf_new(0);
   Recorder recorder;

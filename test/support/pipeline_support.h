@@ -10,7 +10,7 @@
 typedef struct Feed {
   const char *bytes;
   int64_t length, at;
-  int64_t piece; /* at most; 0: as much as there is room for */
+  int64_t piece; /* at most; 0: as much as there is room for; -n: up to n */
   int every;     /* each call of so many gets SOCKET_EAGAIN; 0: none */
   int calls;
   int units;       /* that a sink got */
@@ -41,7 +41,9 @@ static inline int64_t feed_pull(SocketPipeline_T pipeline, void *into, int64_t c
   if (feed->code && feed->at >= feed->fail_at) return feed->code;
   int64_t length = feed->length - feed->at;
   if (length > capacity) length = capacity;
-  if (feed->piece && length > feed->piece) length = feed->piece;
+  int64_t most = feed->piece;
+  if (most < 0) most = 1 + (int64_t)((uint32_t)feed->at * 2654435761u >> 12) % -most;
+  if (most && length > most) length = most;
   memcpy(into, feed->bytes + feed->at, (size_t)length);
   feed->at += length;
   return length;
