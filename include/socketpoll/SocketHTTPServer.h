@@ -11,6 +11,7 @@
 #define SOCKETPOLL_SOCKETHTTPSERVER_H
 
 #include "SocketHTTP.h"
+#include "SocketListener.h"
 
 typedef struct SocketHTTPServer *SocketHTTPServer_T;
 
@@ -76,8 +77,18 @@ SOCKET_API int SocketHTTPServer_static(SocketHTTPServer_T server, const char *pr
  */
 SOCKET_API int SocketHTTPServer_listen(SocketHTTPServer_T server, const char *address);
 
-/* The port of the latest listen; SOCKET_ESTATE before the first. */
+/* Listens on a socket that listens already, as SocketListener_listen_fd does, with the same errors.
+ */
+SOCKET_API int SocketHTTPServer_listen_fd(SocketHTTPServer_T server, int fd);
+
+/* Whether the servers of several loops share the port: enum SocketReuseport, for every later
+ * SocketHTTPServer_listen. 0 or SOCKET_EINVAL. */
+SOCKET_API int SocketHTTPServer_set_reuseport(SocketHTTPServer_T server, int how);
+
+/* The port of the latest listen, and its descriptor, which stays the server's;
+ * SOCKET_ESTATE before the first and once it stops. */
 SOCKET_API int SocketHTTPServer_get_port(SocketHTTPServer_T server);
+SOCKET_API int SocketHTTPServer_get_fd(SocketHTTPServer_T server);
 
 /* Connections that are open now. */
 SOCKET_API int SocketHTTPServer_get_connections(SocketHTTPServer_T server);
@@ -88,6 +99,15 @@ SOCKET_API int SocketHTTPServer_get_connections(SocketHTTPServer_T server);
  * status is 0, or SOCKET_ETIMEDOUT if something had to be cut off. 0, also if it is stopping
  * already (the shorter time counts). */
 SOCKET_API int SocketHTTPServer_stop(SocketHTTPServer_T server, int timeout_ms);
+
+/* How long SocketHTTPServer_stop leaves connections open that have no request under way, so that
+ * one which is on its way at that moment is answered as well: a client that has just connected, or
+ * asks again on a connection that it kept, otherwise finds it closed. For a server that hands over
+ * to a successor. In ms, at most the stop's own time; default 0. 0 or SOCKET_EINVAL. */
+SOCKET_API int SocketHTTPServer_set_stop_grace(SocketHTTPServer_T server, int64_t ms);
+
+/* SOCKET_HTTP_STOPPED, SOCKET_ACCEPT_STALLED and SOCKET_ACCEPT_RESUMED go to `callback` with `user`
+ * (kept, not touched), or are pulled if callback is NULL. */
 SOCKET_API int SocketHTTPServer_set_callback(SocketHTTPServer_T server, SocketCallback_T callback,
                                              void *user);
 

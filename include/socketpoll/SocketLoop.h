@@ -9,8 +9,8 @@
  *
  * Threads. A loop and everything that stands on it belong to one thread: the one that created the
  * loop, until another one runs or claims it while nobody runs it. Calls from any other thread give
- * SOCKET_EWRONGTHREAD and change nothing. Exceptions, safe from every thread: SocketLoop_post() and
- * SocketLoop_stop().
+ * SOCKET_EWRONGTHREAD and change nothing. Exceptions, safe from every thread: SocketLoop_post(),
+ * SocketLoop_stop() and SocketLoop_get_stat().
  *
  * Every function gives SOCKET_EBADHANDLE (or NULL) for a handle that is NULL, freed, of another
  * type or no handle at all. This is not repeated below, nor is SOCKET_EWRONGTHREAD. */
@@ -119,12 +119,41 @@ SOCKET_API int SocketLoop_post(SocketLoop_T loop, SocketCallback_T callback, voi
 /* The loop's time in milliseconds: CLOCK_MONOTONIC, read once a turn. */
 SOCKET_API int64_t SocketLoop_now(SocketLoop_T loop);
 
-/* For a foreign loop that drives this one: a descriptor that is readable when SocketLoop_run_once
- * would have something to do (the library's; never close it), or SOCKET_ENOTSUP with the poll
- * backend; and the milliseconds until the next timer or queued work is due, events to be pulled
- * among it (0: now; -1: none). */
+/* For a foreign loop that drives this one: a descriptor that is readable (it is level-triggered)
+ * when the kernel or another thread has something for SocketLoop_run_once or SocketLoop_wait (the
+ * library's; never close it), or SOCKET_ENOTSUP with the poll backend; and the milliseconds until
+ * the next timer or queued work is due (0: now; -1: none). The foreign loop asks for the time anew
+ * each time before it sleeps, because whatever the program calls may change it, and then calls
+ * SocketLoop_run_once or SocketLoop_wait with a timeout of 0.
+ *
+ * Events that wait to be pulled are work for SocketLoop_wait alone, so they count as due, unless
+ * the loop was driven by SocketLoop_run_once or SocketLoop_run last: those would find nothing to
+ * do, again and again. examples/embed_libuv.c, embed_libevent.c and embed_glib.c show the use. */
 SOCKET_API int SocketLoop_get_fd(SocketLoop_T loop);
 SOCKET_API int SocketLoop_get_timeout(SocketLoop_T loop);
+
+/* What a loop counts, from its beginning on; times in nanoseconds. */
+enum SocketStat {
+  SOCKET_STAT_TURNS = 0,   /* turns of the loop; each asks the kernel once */
+  SOCKET_STAT_WAITS,       /* turns that had nothing to do and might wait in the kernel */
+  SOCKET_STAT_WAIT_NS,     /* time spent in the kernel's waits: what is missing was work */
+  SOCKET_STAT_LONGEST_NS,  /* the longest time from a wait's end to the next one's beginning */
+  SOCKET_STAT_PUSHED,      /* events that went to a SocketCallback_T */
+  SOCKET_STAT_PULLED,      /* events that SocketLoop_wait handed out */
+  SOCKET_STAT_POSTS,       /* what other threads posted and this one took up */
+  SOCKET_STAT_TIMERS,      /* deadlines that passed: timers, timeouts, retries */
+  SOCKET_STAT_DESCRIPTORS, /* now: descriptors in the kernel's set */
+  SOCKET_STAT_OBJECTS,     /* now: handles that stand on the loop, the library's own included */
+  SOCKET_STAT_RECEIVED,    /* bytes that streams received, HTTP's included */
+  SOCKET_STAT_SENT,        /* bytes that streams sent, HTTP's included */
+  SOCKET_STAT_COUNT        /* how many there are */
+};
+
+/* One of these, enum SocketStat. The numbers of a loop that runs meanwhile are of slightly
+ * different moments. SOCKET_STAT_LONGEST_NS counts what the program does between two calls of
+ * SocketLoop_wait or SocketLoop_run_once, too, but nothing before a call whose timeout is 0: there
+ * a foreign loop may have slept. Any thread. SOCKET_EINVAL for a number that is none of these. */
+SOCKET_API int64_t SocketLoop_get_stat(SocketLoop_T loop, int which);
 
 /* "epoll", "poll": what SocketPoll_get_backend_name() says of the loop's poll. Static string. */
 SOCKET_API const char *SocketLoop_get_backend_name(SocketLoop_T loop);

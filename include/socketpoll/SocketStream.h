@@ -52,6 +52,18 @@ SOCKET_API void SocketStream_free(SocketStream_T *stream);
 SOCKET_API int SocketStream_set_callback(SocketStream_T stream, SocketCallback_T callback,
                                          void *user);
 
+/* Gives the connection to another loop, which any thread may own: for one listener that deals its
+ * connections out to many loops (SocketWorkers.h). On success `stream` is stale; on the other
+ * loop's thread a new stream arrives whose callback and user are those given here, and whose first
+ * event is SOCKET_ACCEPTED (with no source); it is pulled there if callback is NULL. It has the
+ * default marks and timeouts and is no longer counted among its listener's connections; what the
+ * peer has sent meanwhile is there to be read. If that loop is freed first, or has no memory for
+ * it, the connection is closed. 0; SOCKET_ESTATE once it was started, read from, shut down or while
+ * output is queued; SOCKET_ENOTCONN, SOCKET_ECLOSED, SOCKET_ENOMEM; SOCKET_ENOTSUP for a simulated
+ * stream, and for one that is no plain socket. Whatever fails leaves the stream as it was. */
+SOCKET_API int SocketStream_move(SocketStream_T stream, SocketLoop_T loop,
+                                 SocketCallback_T callback, void *user);
+
 /* Starts reading, and after SocketStream_pause goes on. In push delivery the bytes lie in the
  * loop's scratch memory, at most 64 KiB an event; in pull delivery at most 16 KiB an event, one
  * event of a stream a wait, so that a slow consumer slows down its peer and no one else. A

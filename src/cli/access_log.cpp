@@ -26,6 +26,7 @@ int AccessLog::open_file() const {
 }
 
 bool AccessLog::open(SocketLoop_T loop) {
+  loop_ = loop;
   fd_ = open_file();
   if (fd_ < 0) {
     complain(kFailed, "cannot append to " + path_ + ": " + std::strerror(errno));
@@ -44,7 +45,8 @@ bool AccessLog::open(SocketLoop_T loop) {
 }
 
 void AccessLog::reopen() {
-  flush();
+  const std::lock_guard lock(mutex_);
+  write_pending();
   const int fd = open_file();
   if (fd < 0) {
     complain(kFailed, "cannot append to " + path_ + ": " + std::strerror(errno));
@@ -84,7 +86,8 @@ void AccessLog::append_escaped(const char *text) {
 }
 
 void AccessLog::add(SocketHTTP_T exchange) {
-  if (pending_.size() >= kMaxPending) flush();
+  const std::lock_guard lock(mutex_);
+  if (pending_.size() >= kMaxPending) write_pending();
   char peer[64] = "-";
   if (SocketHTTP_get_peer(exchange, peer, sizeof peer) < 0) peer[0] = '-', peer[1] = 0;
   const bool first = pending_.empty();
@@ -96,13 +99,20 @@ void AccessLog::add(SocketHTTP_T exchange) {
   const int64_t bytes = SocketHTTP_get_bytes_sent(exchange);
   pending_.append(std::to_string(SocketHTTP_get_status(exchange))).append(" ");
   pending_.append(bytes > 0 ? std::to_string(bytes) : "-").append("\n");
-  if (hurried_)
-    flush();
-  else if (first)
-    SocketTimer_start(timer_, kDelayMs, 0);
+  if (hurried_ || (first && SocketLoop_post(loop_, start_timer, this) != 0)) write_pending();
+}
+
+// On the thread that the timer belongs to.
+void AccessLog::start_timer(const SocketCompletion_T *, void *log) {
+  SocketTimer_start(static_cast<AccessLog *>(log)->timer_, kDelayMs, 0);
 }
 
 void AccessLog::flush() {
+  const std::lock_guard lock(mutex_);
+  write_pending();
+}
+
+void AccessLog::write_pending() {
   if (pending_.empty()) return;
   const bool was_torn = torn_;
   if (was_torn) pending_.insert(pending_.begin(), '\n');
@@ -134,8 +144,9 @@ void AccessLog::recover() {
 }
 
 void AccessLog::hurry() {
+  const std::lock_guard lock(mutex_);
   hurried_ = true;
-  flush();
+  write_pending();
 }
 
 } // namespace cli

@@ -1,7 +1,7 @@
 // The command: the access log. One line a response in the Common Log Format, gathered in memory and
 // written at most kDelayMs late. A log that cannot be written never stops the server: lines are
 // dropped, counted, and the loss is told on the standard error, once when it begins and once when
-// it is over.
+// it is over. All workers share one: whatever they add, its lines are whole and in one file.
 #pragma once
 
 #include "SocketHTTP.h"
@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <ctime>
+#include <mutex>
 #include <string>
 
 namespace cli {
@@ -20,8 +21,9 @@ public:
   AccessLog &operator=(const AccessLog &) = delete;
   ~AccessLog();
 
-  // False after it was explained on the standard error.
+  // `loop` writes the lines that were gathered. False after it was explained on the standard error.
   bool open(SocketLoop_T loop);
+  // All of these from any thread.
   // Opens the file by its name again, after a rotation; the old one stays if that fails.
   void reopen();
   void add(SocketHTTP_T exchange);
@@ -33,14 +35,18 @@ private:
   static constexpr int64_t kDelayMs = 100;
   static constexpr size_t kMaxPending = 65536;
 
+  static void start_timer(const SocketCompletion_T *event, void *log);
+  void write_pending();
   int open_file() const;
   const std::string &timestamp();
   void append_escaped(const char *text);
   void recover();
 
   const std::string path_;
-  int fd_ = -1;
+  SocketLoop_T loop_ = nullptr;
   SocketTimer_T timer_ = nullptr; // the loop frees it
+  std::mutex mutex_;              // guards all that follows
+  int fd_ = -1;
   std::string pending_;
   int64_t lost_lines_ = 0;
   bool torn_ = false; // the last write ended inside of a line

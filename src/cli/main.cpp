@@ -16,12 +16,15 @@ const char *const kHelp =
     "Options of serve:\n"
     "  --port NUMBER        listen on this port (default 8080; 0 picks a free one)\n"
     "  --bind ADDRESS       listen on this address (default 127.0.0.1; 0.0.0.0 or :: for all)\n"
+    "  --workers NUMBER     serve with so many threads (default 1; 0 or auto: one for each core)\n"
     "  --no-listing         do not list a folder that has no index.html\n"
     "  --access-log FILE    append a line in the Common Log Format for each request\n"
     "  --quiet              write nothing to the standard output\n"
     "\n"
     "Ctrl-C or SIGTERM completes the responses that have begun; a second one ends at once.\n"
-    "SIGHUP opens the access log anew. The manual: man socketpoll\n";
+    "SIGHUP opens the access log anew; SIGUSR2 starts a successor from the same command line, "
+    "which\n"
+    "takes over without a connection lost. The manual: man socketpoll\n";
 
 namespace {
 
@@ -32,7 +35,7 @@ int run(int count, char **values) {
   }
   const std::string command = values[1];
   Arguments rest(count - 2, values + 2);
-  if (command == "serve") return serve(rest);
+  if (command == "serve") return serve(rest, values);
   if (command == "info") return info(rest);
   if (command == "--help" || command == "-h" || command == "help") {
     std::fputs(kHelp, stdout);

@@ -1,68 +1,30 @@
-// The command: `socketpoll serve`.
+// The command: `socketpoll serve`. The main thread's loop hears signals and flushes the log; it
+// serves as well if there is one worker, otherwise each worker has a thread and a loop of its own.
 #include "access_log.hpp"
 #include "commands.hpp"
+#include "settings.hpp"
 #include "signals.hpp"
+#include "site.hpp"
+#include "successor.hpp"
 
-#include "SocketHTTPServer.h"
+#include "SocketListener.h"
 #include "SocketVersion.h"
+#include "SocketWorkers.h"
 
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <netdb.h>
 #include <new>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 namespace cli {
 namespace {
 
-constexpr int kDrainMs = 10000;
-
-struct Settings {
-  int port = 8080;
-  std::string bind = "127.0.0.1";
-  std::string folder = ".";
-  std::string log;
-  bool listing = true;
-  bool quiet = false;
-  bool help = false;
-
-  // "127.0.0.1:8080", "[::1]:8080".
-  std::string address(int on_port) const {
-    const bool bare_ipv6 = bind.find(':') != std::string::npos && bind[0] != '[';
-    return (bare_ipv6 ? "[" + bind + "]" : bind) + ":" + std::to_string(on_port);
-  }
-};
-
-// 0, or the exit status after it was explained.
-int read_settings(Arguments &arguments, Settings &settings) {
-  const std::vector<Option> known = {
-      {"--port", true},       {"--bind", true},   {"--no-listing", false},
-      {"--access-log", true}, {"--quiet", false}, {"--help", false},
-      {"-h", false}};
-  bool has_folder = false;
-  for (;;) {
-    switch (arguments.next(known)) {
-    case Arguments::Kind::end: return 0;
-    case Arguments::Kind::misuse: return kMisused;
-    case Arguments::Kind::operand:
-      if (has_folder) return complain(kMisused, "more than one folder: " + arguments.value());
-      settings.folder = arguments.value();
-      has_folder = true;
-      break;
-    case Arguments::Kind::option:
-      const std::string_view name = arguments.name();
-      const std::string &value = arguments.value();
-      if (name == "--port" && !parse_number(value, 65535, settings.port))
-        return complain(kMisused, "--port takes a number up to 65535, not " + value);
-      if (name == "--bind" && value.empty()) return complain(kMisused, "--bind takes an address");
-      if (name == "--bind") settings.bind = value;
-      if (name == "--access-log") settings.log = value;
-      if (name == "--no-listing") settings.listing = false;
-      if (name == "--quiet") settings.quiet = true;
-      if (name == "--help" || name == "-h") settings.help = true;
-    }
-  }
-}
+// How long requests that were on their way when a successor took over are awaited.
+constexpr int kHandoverGraceMs = 1000;
 
 // Each connection takes a descriptor, and the soft limit is made for select(2).
 void raise_descriptor_limit() {
@@ -74,13 +36,33 @@ void raise_descriptor_limit() {
 
 int library_failed() { return complain(kFailed, Socket_last_error_message()); }
 
+// "http://127.0.0.1:8080" of a socket that somebody else has bound.
+std::string url_of(int fd) {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  const auto *address = reinterpret_cast<const sockaddr *>(&storage);
+  char host[64], port[16];
+  if (getsockname(fd, reinterpret_cast<sockaddr *>(&storage), &length) != 0 ||
+      address->sa_family == AF_UNIX ||
+      getnameinfo(address, length, host, sizeof host, port, sizeof port,
+                  NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+    return "descriptor " + std::to_string(fd);
+  const std::string text = host;
+  return "http://" + (address->sa_family == AF_INET6 ? "[" + text + "]" : text) + ":" + port;
+}
+
 class Service {
 public:
-  explicit Service(Settings settings) : settings_(std::move(settings)) {}
+  Service(Settings settings, char *const *command_line)
+      : settings_(std::move(settings)), successor_(command_line, hand_over, this) {}
   Service(const Service &) = delete;
   Service &operator=(const Service &) = delete;
-  // The log outlives what writes to it.
-  ~Service() { SocketLoop_free(&loop_); }
+  // The log and the sites outlive what calls them.
+  ~Service() {
+    SocketWorkers_free(&workers_);
+    successor_.abandon();
+    SocketLoop_free(&loop_);
+  }
 
   int run() {
     if (!(loop_ = SocketLoop_new())) return library_failed();
@@ -95,66 +77,108 @@ public:
 
 private:
   bool start() {
-    const int flags = settings_.listing ? SOCKET_HTTP_LISTING : 0;
-    server_ = SocketHTTPServer_new(loop_);
-    if (!server_ || SocketHTTPServer_static(server_, "/", settings_.folder.c_str(), flags) != 0 ||
-        SocketHTTPServer_listen(server_, settings_.address(settings_.port).c_str()) != 0 ||
-        SocketHTTPServer_set_callback(server_, on_stopped, this) != 0 ||
-        (log_ && SocketHTTPServer_set_log(server_, on_exchange, log_.get()) != 0)) {
+    if (!find_sockets() || !start_sites()) {
       library_failed();
       return false;
     }
-    const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    if (!watch_signals(loop_, signals, log_ ? 3 : 2, on_signal, this)) return false;
+    const int signals[] = {SIGINT, SIGTERM, SIGUSR2, SIGHUP};
+    if (!watch_signals(loop_, signals, log_ ? 4 : 3, on_signal, this)) return false;
     if (!settings_.quiet) announce();
+    SocketListener_activation_ready();
     return true;
   }
 
-  void announce() const {
-    const std::string address = settings_.address(SocketHTTPServer_get_port(server_));
-    std::printf("socketpoll %s serving %s on http://%s (%s, 1 worker; Ctrl-C stops)\n",
-                Socket_version(), settings_.folder.c_str(), address.c_str(),
-                SocketLoop_get_backend_name(loop_));
-    std::fflush(stdout);
+  bool find_sockets() {
+    const int given = SocketListener_activation_count();
+    for (int i = 0; i < given; i++) {
+      const int fd = SocketListener_activation_fd(i);
+      if (fd < 0) return false;
+      sockets_.given.push_back(fd);
+    }
+    return given >= 0;
   }
 
-  static void on_exchange(SocketHTTP_T exchange, void *log) noexcept {
+  bool start_sites() {
+    sockets_.workers = settings_.workers;
+    for (int i = 0; i < settings_.workers; i++)
+      sites_.push_back(std::make_unique<Site>(settings_, log_.get(), on_stopped, this));
+    serving_ = settings_.workers;
+    if (settings_.workers == 1) return open_site(loop_, 0, this) == 0;
+    workers_ = SocketWorkers_new();
+    return workers_ && SocketWorkers_start(workers_, settings_.workers, open_site, this) == 0;
+  }
+
+  static int open_site(SocketLoop_T loop, int index, void *user) {
+    auto *self = static_cast<Service *>(user);
     try {
-      static_cast<AccessLog *>(log)->add(exchange);
+      return self->sites_[static_cast<size_t>(index)]->open(loop, index, self->sockets_);
     } catch (const std::bad_alloc &) {
-      // A line less; nothing may be thrown into the library.
+      return SOCKET_ENOMEM;
     }
+  }
+
+  void announce() const {
+    const std::string url = sockets_.given.empty() ? "http://" + settings_.address(sockets_.port)
+                                                   : url_of(sockets_.given[0]);
+    std::printf("socketpoll %s serving %s on %s (%s, %d worker%s; Ctrl-C stops)\n",
+                Socket_version(), settings_.folder.c_str(), url.c_str(),
+                SocketLoop_get_backend_name(loop_), settings_.workers,
+                settings_.workers == 1 ? "" : "s");
+    std::fflush(stdout);
   }
 
   static void on_signal(int signal_number, void *user) {
     auto *self = static_cast<Service *>(user);
     if (signal_number == SIGHUP) return self->log_->reopen();
+    if (self->stopping_) return;
+    if (signal_number == SIGUSR2) return self->successor_.start(self->loop_, self->sockets_.open);
+    self->successor_.abandon();
+    self->stop(0);
+  }
+
+  static void hand_over(void *user) { static_cast<Service *>(user)->stop(kHandoverGraceMs); }
+
+  void stop(int grace_ms) {
+    stopping_ = true;
     // The next one ends the process without our help, whatever we are busy with then.
     release_signal(SIGINT);
     release_signal(SIGTERM);
-    if (self->log_) self->log_->hurry();
-    SocketHTTPServer_stop(self->server_, kDrainMs);
+    if (log_) log_->hurry();
+    for (auto &site : sites_) site->stop(grace_ms);
   }
 
-  static void on_stopped(const SocketCompletion_T *event, void *user) {
+  // On a worker's thread.
+  static void on_stopped(Site &, int status, void *user) {
     auto *self = static_cast<Service *>(user);
-    if (event->kind != SOCKET_HTTP_STOPPED) return;
-    if (event->status != 0)
+    if (status != 0) self->cut_off_ = true;
+    if (self->serving_.fetch_sub(1) == 1 && SocketLoop_post(self->loop_, all_stopped, self) != 0)
+      SocketLoop_stop(self->loop_);
+  }
+
+  static void all_stopped(const SocketCompletion_T *, void *user) {
+    auto *self = static_cast<Service *>(user);
+    if (self->cut_off_)
       self->status_ = complain(kFailed, "cut off what was not answered within " +
-                                            std::to_string(kDrainMs / 1000) + " s");
+                                            std::to_string(Site::kDrainMs / 1000) + " s");
     SocketLoop_stop(self->loop_);
   }
 
   const Settings settings_;
   std::unique_ptr<AccessLog> log_;
+  std::vector<std::unique_ptr<Site>> sites_;
+  Sockets sockets_;
+  Successor successor_;
   SocketLoop_T loop_ = nullptr;
-  SocketHTTPServer_T server_ = nullptr; // the loop frees it
+  SocketWorkers_T workers_ = nullptr;
+  std::atomic<int> serving_{0};
+  std::atomic<bool> cut_off_{false};
+  bool stopping_ = false;
   int status_ = kDone;
 };
 
 } // namespace
 
-int serve(Arguments &arguments) {
+int serve(Arguments &arguments, char *const *command_line) {
   Settings settings;
   if (const int misused = read_settings(arguments, settings)) return misused;
   if (settings.help) {
@@ -164,7 +188,7 @@ int serve(Arguments &arguments) {
   raise_descriptor_limit();
   // The log and the standard output may be pipes whose readers went away.
   std::signal(SIGPIPE, SIG_IGN);
-  return Service(std::move(settings)).run();
+  return Service(std::move(settings), command_line).run();
 }
 
 } // namespace cli

@@ -101,7 +101,7 @@ void H1Session::take_exchange() {
 
 bool H1Session::feed_head() {
   if (!exchange_) {
-    if (server_.stopping())
+    if (server_.stopping_idle())
       close_gracefully();
     else
       take_exchange();

@@ -59,6 +59,18 @@ int SocketHTTPServer_listen(SocketHTTPServer_T server, const char *address) {
   });
 }
 
+int SocketHTTPServer_listen_fd(SocketHTTPServer_T server, int fd) {
+  return with<Server>(server, [&](Server &self) { return self.listen_on(fd); });
+}
+
+int SocketHTTPServer_set_reuseport(SocketHTTPServer_T server, int how) {
+  return with<Server>(server, [&](Server &self) { return self.set_reuseport(how); });
+}
+
+int SocketHTTPServer_get_fd(SocketHTTPServer_T server) {
+  return with<Server>(server, [](Server &self) { return self.listen_fd(); });
+}
+
 int SocketHTTPServer_get_port(SocketHTTPServer_T server) {
   return with<Server>(server, [](Server &self) { return self.port(); });
 }
@@ -69,6 +81,10 @@ int SocketHTTPServer_get_connections(SocketHTTPServer_T server) {
 
 int SocketHTTPServer_stop(SocketHTTPServer_T server, int timeout_ms) {
   return with<Server>(server, [&](Server &self) { return self.stop(timeout_ms); });
+}
+
+int SocketHTTPServer_set_stop_grace(SocketHTTPServer_T server, int64_t ms) {
+  return with<Server>(server, [&](Server &self) { return self.set_stop_grace(ms); });
 }
 
 int SocketHTTPServer_set_callback(SocketHTTPServer_T server, SocketCallback_T callback,

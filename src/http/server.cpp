@@ -77,20 +77,44 @@ Status Server::serve_folder(const char *prefix, const char *folder, int flags) {
   return add_route("GET", pattern, {{}, files.take()});
 }
 
-Status Server::listen(const char *address) {
+template <class Listen> Status Server::add_endpoint(Listen &&listen) {
   if (stopping_) return Error{SOCKET_ESTATE};
   if (endpoints_.size() >= UINT16_MAX) return Error{SOCKET_ELIMIT};
   auto endpoint = std::make_unique<Endpoint>(*this, static_cast<uint16_t>(endpoints_.size()));
   endpoints_.reserve(endpoints_.size() + 1);
   endpoint->acceptor.set_limit(static_cast<int>(limits_.max_connections));
-  os::ListenOptions options;
-  options.backlog = SOCKET_LISTENER_BACKLOG;
-  auto parsed = Address::parse(address);
-  const Status status =
-      parsed.ok() ? endpoint->acceptor.listen(*parsed, options) : Status(parsed.error());
+  const Status status = listen(endpoint->acceptor);
+  if (status.ok()) endpoints_.push_back(std::move(endpoint));
+  return status;
+}
+
+Status Server::listen(const char *address) {
+  const Status status = add_endpoint([&](Acceptor &acceptor) -> Status {
+    os::ListenOptions options;
+    options.backlog = SOCKET_LISTENER_BACKLOG;
+    options.reuseport = reuseport_;
+    auto parsed = Address::parse(address);
+    return parsed.ok() ? acceptor.listen(*parsed, options) : Status(parsed.error());
+  });
   if (!status.ok()) return explain(status.error(), "cannot listen on %s", address);
-  endpoints_.push_back(std::move(endpoint));
   return {};
+}
+
+Status Server::listen_on(int fd) {
+  const Status status = add_endpoint([&](Acceptor &acceptor) { return acceptor.listen_on(fd); });
+  if (!status.ok()) return explain(status.error(), "cannot listen on descriptor %d", fd);
+  return {};
+}
+
+Status Server::set_reuseport(int how) noexcept {
+  if (how < SOCKET_REUSEPORT_OFF || how > SOCKET_REUSEPORT_FIRST) return Error{SOCKET_EINVAL};
+  reuseport_ = how;
+  return {};
+}
+
+Result<int> Server::listen_fd() const noexcept {
+  if (endpoints_.empty() || stopping_) return Error{SOCKET_ESTATE};
+  return endpoints_.back()->acceptor.fd();
 }
 
 Result<int> Server::port() const noexcept {
@@ -234,20 +258,42 @@ void Server::answer_unrouted(Exchange &exchange) {
 Status Server::stop(int timeout_ms) {
   if (timeout_ms < -1) return Error{SOCKET_EINVAL};
   if (stopped_) return {};
+  const int64_t now = loop().clock().now_ns();
   if (timeout_ms >= 0) {
-    const int64_t deadline = loop().clock().now_ns() + timeout_ms * kNsPerMs;
-    if (!armed() || deadline < TimerNode::deadline()) loop().timers().arm(*this, deadline);
+    stop_deadline_ns_ = std::min(stop_deadline_ns_, now + timeout_ms * kNsPerMs);
+    if (!armed() || stop_deadline_ns_ < TimerNode::deadline())
+      loop().timers().arm(*this, stop_deadline_ns_);
   }
   if (stopping_) return {};
   stopping_ = true;
   for (auto &endpoint : endpoints_) endpoint->acceptor.close();
-  for (H1Session *session = sessions_.front(); session; session = sessions_.next(*session))
-    session->finish_soon();
+  const int64_t grace = now + stop_grace_ms_ * kNsPerMs;
+  in_grace_ = stop_grace_ms_ > 0 && grace < stop_deadline_ns_;
+  if (in_grace_)
+    loop().timers().arm(*this, grace);
+  else
+    end_idle();
   check_stopped();
   return {};
 }
 
+Status Server::set_stop_grace(int64_t ms) noexcept {
+  if (ms < 0 || ms > INT32_MAX) return Error{SOCKET_EINVAL};
+  stop_grace_ms_ = ms;
+  return {};
+}
+
+void Server::end_idle() noexcept {
+  for (H1Session *session = sessions_.front(); session; session = sessions_.next(*session))
+    session->finish_soon();
+}
+
 void Server::on_timer() {
+  if (std::exchange(in_grace_, false) && loop().clock().now_ns() < stop_deadline_ns_) {
+    end_idle();
+    if (stop_deadline_ns_ != INT64_MAX) loop().timers().arm(*this, stop_deadline_ns_);
+    return;
+  }
   if (connections_ > 0) stop_code_ = SOCKET_ETIMEDOUT;
   for (H1Session *session = sessions_.front(); session; session = sessions_.next(*session))
     session->abort(SOCKET_ETIMEDOUT);

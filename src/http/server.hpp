@@ -56,7 +56,11 @@ public:
   Status use(SocketHTTPHandler_T handler, void *user);
   Status serve_folder(const char *prefix, const char *folder, int flags);
   Status listen(const char *address);
+  Status listen_on(int fd);
   Result<int> port() const noexcept;
+  Result<int> listen_fd() const noexcept;
+  Status set_reuseport(int how) noexcept;
+  Status set_stop_grace(int64_t ms) noexcept;
   Status stop(int timeout_ms);
   void set_log(SocketHTTPHandler_T log, void *user) noexcept { log_ = {log, user}; }
   Status set_limit(int64_t Limits::*limit, int64_t value, int64_t least, int64_t most) noexcept;
@@ -69,6 +73,8 @@ public:
   const Router &router() const noexcept { return router_; }
   Cork &cork() noexcept { return cork_; }
   bool stopping() const noexcept { return stopping_; }
+  // It stops, and connections without a request get none any more.
+  bool stopping_idle() const noexcept { return stopping_ && !in_grace_; }
   std::string_view date() noexcept;
   Result<Exchange *> take_exchange();
   void give_back(Exchange &exchange) noexcept;
@@ -101,6 +107,8 @@ private:
   void run_route(Exchange &exchange);
   void answer_unrouted(Exchange &exchange);
   void check_stopped() noexcept;
+  template <class Listen> Status add_endpoint(Listen &&listen);
+  void end_idle() noexcept;
 
   Limits limits_;
   Router router_;
@@ -117,8 +125,12 @@ private:
   DateCache date_cache_;
   std::string_view date_;
   uint64_t date_turn_ = 0;
+  int reuseport_ = SOCKET_REUSEPORT_OFF;
+  int64_t stop_grace_ms_ = 0;
+  int64_t stop_deadline_ns_ = INT64_MAX;
   int stop_code_ = 0;
   bool stopping_ = false;
+  bool in_grace_ = false;
   bool stopped_ = false;
 };
 

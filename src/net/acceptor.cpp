@@ -33,14 +33,23 @@ Acceptor::Acceptor(Loop &loop, AcceptorDelegate &delegate)
 Status Acceptor::listen(const Address &address, const os::ListenOptions &options) {
   auto fd = os::listen_tcp(address, options, loop().network());
   if (!fd.ok()) return fd.error();
-  watch(fd->get());
+  const Status status = begin(fd->get());
+  if (status.ok()) fd_ = fd.take();
+  return status;
+}
+
+Status Acceptor::listen_on(int fd) {
+  Status status = os::prepare_listening(fd);
+  if (status.ok()) status = begin(fd);
+  if (status.ok()) fd_ = Fd(fd);
+  return status;
+}
+
+Status Acceptor::begin(int fd) {
+  watch(fd);
   const Status status = want_now(paused_ ? 0 : POLL_READ);
-  if (!status.ok()) {
-    unwatch();
-    return status;
-  }
-  fd_ = fd.take();
-  return {};
+  if (!status.ok()) unwatch();
+  return status;
 }
 
 void Acceptor::close() noexcept {

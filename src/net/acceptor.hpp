@@ -27,8 +27,12 @@ public:
   Acceptor(Loop &loop, AcceptorDelegate &delegate);
 
   Status listen(const Address &address, const os::ListenOptions &options);
+  // On a socket that listens already; its owner from here on, unless this fails. SOCKET_EBADF,
+  // SOCKET_EINVAL: no stream socket, SOCKET_ESTATE: does not listen.
+  Status listen_on(int fd);
   void close() noexcept;
   bool listening() const noexcept { return static_cast<bool>(fd_); }
+  int fd() const noexcept { return fd_.get(); }
   Result<Address> address() const noexcept { return os::local_address(fd_.get()); }
   void pause(bool paused) noexcept;
 
@@ -43,6 +47,7 @@ private:
   void on_no_memory() noexcept override { stall(SOCKET_ENOMEM); }
   void on_timer() override;
 
+  Status begin(int fd);
   bool accept_one();
   Status watch_again() noexcept;
   void stall(int code) noexcept;

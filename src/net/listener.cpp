@@ -20,6 +20,13 @@ Status Listener::listen(const char *address) {
   return {};
 }
 
+Status Listener::listen_on(int fd) {
+  if (acceptor_.listening()) return Error{SOCKET_ESTATE};
+  const Status status = acceptor_.listen_on(fd);
+  if (!status.ok()) return explain(status.error(), "cannot listen on descriptor %d", fd);
+  return {};
+}
+
 Result<int> Listener::port() const noexcept {
   if (!acceptor_.listening()) return Error{SOCKET_ESTATE};
   auto address = acceptor_.address();

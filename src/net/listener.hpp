@@ -17,6 +17,7 @@ public:
   static Result<Listener *> create(Loop &loop);
 
   Status listen(const char *address);
+  Status listen_on(int fd);
   Result<int> port() const noexcept;
   // For the options: changes them unless it listens already.
   template <class Change> Status configure(Change &&change) {

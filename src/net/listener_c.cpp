@@ -26,9 +26,11 @@ int SocketListener_set_backlog(SocketListener_T listener, int backlog) {
   });
 }
 
-int SocketListener_set_reuseport(SocketListener_T listener, int on) {
+int SocketListener_set_reuseport(SocketListener_T listener, int how) {
   return with<Listener>(listener, [&](Listener &self) {
-    return self.configure([&](os::ListenOptions &options) { options.reuseport = on != 0; });
+    if (how < SOCKET_REUSEPORT_OFF || how > SOCKET_REUSEPORT_FIRST)
+      return Status(Error{SOCKET_EINVAL});
+    return self.configure([&](os::ListenOptions &options) { options.reuseport = how; });
   });
 }
 
@@ -57,6 +59,17 @@ int SocketListener_set_max_connections(SocketListener_T listener, int connection
 int SocketListener_listen(SocketListener_T listener, const char *address) {
   return with<Listener>(listener, [&](Listener &self) {
     return address ? self.listen(address) : Status(Error{SOCKET_EINVAL});
+  });
+}
+
+int SocketListener_listen_fd(SocketListener_T listener, int fd) {
+  return with<Listener>(listener, [&](Listener &self) { return self.listen_on(fd); });
+}
+
+int SocketListener_get_fd(SocketListener_T listener) {
+  return with<Listener>(listener, [](Listener &self) -> Result<int> {
+    if (!self.acceptor().listening()) return Error{SOCKET_ESTATE};
+    return self.acceptor().fd();
   });
 }
 

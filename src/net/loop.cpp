@@ -103,7 +103,7 @@ struct Loop::Post final : Posted {
   void deliver() override {
     const std::unique_ptr<Post> self(this);
     const SocketCompletion_T happened = event();
-    loop.count_event();
+    loop.count_pushed();
     callback(&happened, user);
   }
   size_t collect(std::span<SocketCompletion_T> out) override {
@@ -184,6 +184,7 @@ void Loop::enlist(Deliverable &deliverable, bool push) noexcept {
 Status Loop::run() {
   const Running running(*this);
   if (!running.status().ok()) return running.status();
+  pulls_ = false;
   for (;;) {
     if (take_stop()) return {};
     begin_turn();
@@ -197,6 +198,7 @@ Result<int> Loop::run_once(int timeout_ms) {
   const Running running(*this);
   if (!running.status().ok()) return running.status().error();
   if (timeout_ms < -1) return Error{SOCKET_EINVAL};
+  pulls_ = false;
   const Status status = turns_until(timeout_ms, 0, [this] { return handled_ > 0; });
   if (!status.ok()) return status.error();
   return handled_;
@@ -207,6 +209,7 @@ Result<int> Loop::wait(std::span<SocketCompletion_T> out, int timeout_ms) {
   if (!running.status().ok()) return running.status().error();
   if (timeout_ms < -1) return Error{SOCKET_EINVAL};
   out = out.first(std::min(out.size(), kMostCollected));
+  pulls_ = true;
   lent_.clear();
   lent_.reserve(out.size());
   const int batch = static_cast<int>(std::min<size_t>(out.size(), 256));
@@ -225,6 +228,7 @@ Status Loop::run_until(bool (*met)(void *), void *condition, int timeout_ms) {
 
 template <class Done> Status Loop::turns_until(int timeout_ms, int max_events, Done &&done) {
   const int64_t start = clock_->now_ns();
+  if (timeout_ms == 0) woke_ns_ = 0;
   const int64_t deadline = timeout_ms < 0 ? INT64_MAX : start + timeout_ms * kNsPerMs;
   int64_t left_ms = timeout_ms;
   for (;;) {
@@ -258,9 +262,16 @@ void Loop::begin_turn() {
 }
 
 Status Loop::finish_turn(int timeout_ms, int max_events) {
-  auto batch =
-      poller_->wait(wait_timeout_ms(timeout_ms), max_events, timers_.empty() ? 0 : now_ns_);
+  const int wait_ms = wait_timeout_ms(timeout_ms);
+  const bool timed = !timers_.empty(); // otherwise now_ns_ is old
+  stats_.add(SOCKET_STAT_TURNS);
+  if (wait_ms != 0) stats_.add(SOCKET_STAT_WAITS);
+  if (timed && woke_ns_ != 0) stats_.raise_to(SOCKET_STAT_LONGEST_NS, now_ns_ - woke_ns_);
+  const int64_t before_ns = now_ns_;
+  auto batch = poller_->wait(wait_ms, max_events, timed ? now_ns_ : 0);
   update_now();
+  if (timed) stats_.add(SOCKET_STAT_WAIT_NS, now_ns_ - before_ns);
+  woke_ns_ = now_ns_;
   if (batch.ok()) {
     dispatch(*batch);
     if (has_deliveries()) deliver();
@@ -277,6 +288,7 @@ void Loop::run_posts() {
     posts.splice(posts_);
   }
   while (Deliverable *next = posts.front()) {
+    stats_.add(SOCKET_STAT_POSTS);
     const bool push = static_cast<Posted *>(next)->pushed();
     if (!push) count_event();
     enlist(*next, push);
@@ -288,6 +300,7 @@ void Loop::fire_timers() noexcept {
   while (!closed_) {
     TimerNode *node = timers_.pop_due(now_ns_);
     if (!node) return;
+    stats_.add(SOCKET_STAT_TIMERS);
     try {
       node->on_timer();
     } catch (const std::bad_alloc &) {
@@ -373,6 +386,7 @@ size_t Loop::collect(std::span<SocketCompletion_T> out) noexcept {
     if (!next) break;
     count += next->collect(out.subspan(count));
   }
+  stats_.add(SOCKET_STAT_PULLED, static_cast<int64_t>(count));
   return count;
 }
 

@@ -13,6 +13,7 @@
 #include "net/chunk_pool.hpp"
 #include "net/clock.hpp"
 #include "net/loop_object.hpp"
+#include "net/loop_stats.hpp"
 #include "net/pipe_pool.hpp"
 #include "net/resolver_hook.hpp"
 #include "net/simulated_socket.hpp"
@@ -114,17 +115,30 @@ public:
   void arm_after(TimerNode &node, int64_t delay_ns) noexcept;
   // Milliseconds until timers or queued work are due; -1 for never.
   int due_in_ms(int64_t now_ns) noexcept;
-  bool has_pulled() noexcept { return !pull_ready_.empty(); }
+  // Events wait for the program's next SocketLoop_wait, which is how it drives this loop.
+  bool owes_pulled() noexcept { return pulls_ && !pull_ready_.empty(); }
+  LoopStats &stats() noexcept { return stats_; }
   // No callback is to be made any more in this turn.
   bool stopping() const noexcept { return closed_ || stop_.load(std::memory_order_relaxed); }
 
-  void own(LoopObject &object) noexcept { objects_.push_back(object); }
+  void own(LoopObject &object) noexcept {
+    objects_.push_back(object);
+    stats_.add(SOCKET_STAT_OBJECTS);
+  }
+  void disown(LoopObject &object) noexcept {
+    List<LoopObject, OwnedTag>::remove(object);
+    stats_.add(SOCKET_STAT_OBJECTS, -1);
+  }
   void retire(Retired &retired) noexcept { retired_.push_back(retired); }
   void enlist(Deliverable &deliverable, bool push) noexcept;
   void changed(Watch &watch) noexcept { changed_.push_back(watch); }
   void defer(Deferred &deferred) noexcept { deferred_.push_back(deferred); }
-  // An event was pushed, or queued to be pulled.
+  // An event was queued to be pulled.
   void count_event() noexcept { handled_++; }
+  void count_pushed() noexcept {
+    handled_++;
+    stats_.add(SOCKET_STAT_PUSHED);
+  }
   // A chunk whose bytes the program may read until its next wait; at most one for each event that
   // the present wait collects.
   void lend(ChunkRef chunk) noexcept { lent_.push_back(std::move(chunk)); }
@@ -167,14 +181,17 @@ private:
   std::unique_ptr<Poller> poller_;
   std::unique_ptr<Clock> clock_;
   Network *network_ = nullptr;
+  LoopStats stats_;
   std::unique_ptr<char[]> scratch_ = std::make_unique_for_overwrite<char[]>(kScratchBytes);
   int64_t now_ns_ = 0;
   int64_t looked_ns_ = 0;
+  int64_t woke_ns_ = 0; // when the last wait ended; 0: what came after it was not ours
   uint64_t turn_number_ = 0;
   int handled_ = 0;         // events of this turn
   int depth_ = 0;           // turns that are under way inside one another
   Watch *active_ = nullptr; // the one that the innermost turn dispatches to
   bool closed_ = false;
+  bool pulls_ = true; // driven by wait() last; not driven at all yet, it may well be
   ResolverHook resolver_hook_;
   std::atomic<bool> stop_{false};
 

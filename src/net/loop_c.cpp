@@ -95,7 +95,15 @@ int SocketLoop_get_timeout(SocketLoop_T loop) {
   auto found = find<Loop>(loop);
   if (!found.ok()) return record_error(found.code());
   // What waits to be pulled is work of the program's, which the loop itself never wakes up for.
-  return (*found)->has_pulled() ? 0 : (*found)->due_in_ms((*found)->clock().now_ns());
+  return (*found)->owes_pulled() ? 0 : (*found)->due_in_ms((*found)->clock().now_ns());
+}
+
+int64_t SocketLoop_get_stat(SocketLoop_T loop, int which) {
+  return with_pinned(loop, [&](Loop &self) -> Result<int64_t> {
+    if (which < 0 || which >= SOCKET_STAT_COUNT) return Error{SOCKET_EINVAL};
+    if (which == SOCKET_STAT_DESCRIPTORS) return self.poller().count();
+    return self.stats().get(static_cast<SocketStat>(which));
+  });
 }
 
 const char *SocketLoop_get_backend_name(SocketLoop_T loop) {

@@ -30,7 +30,7 @@ void LoopObject::dispose() noexcept {
   pending_ = 0;
   target_ = {};
   List<Deliverable, ReadyTag>::remove(*this);
-  List<LoopObject, OwnedTag>::remove(*this);
+  loop_.disown(*this);
   on_dispose();
   loop_.retire(*this);
 }
@@ -72,7 +72,7 @@ void LoopObject::deliver() {
     const Target target = target_of(first_pending());
     if (!target.callback || loop_.stopping()) return enlist();
     const SocketCompletion_T event = take_event(target);
-    loop_.count_event();
+    loop_.count_pushed();
     if (pending_) enlist(); // the callback may await what comes after this event
     target.callback(&event, target.user);
   }
@@ -96,7 +96,7 @@ size_t LoopObject::collect(std::span<SocketCompletion_T> out) {
 void LoopObject::push_now(SocketCompletion_T &event) noexcept {
   event.subject = reinterpret_cast<void *>(handle_);
   event.user = target_.user;
-  loop_.count_event();
+  loop_.count_pushed();
   target_.callback(&event, target_.user);
 }
 

@@ -1,5 +1,7 @@
 #include "net/os_socket.hpp"
 
+#include "SocketListener.h"
+
 #include "base/error.hpp"
 
 #include <algorithm>
@@ -104,7 +106,8 @@ Result<Fd> listen_tcp(const Address &address, const ListenOptions &options,
   }
   // A restarted server must not wait for the TIME_WAIT of its predecessor's connections.
   Status status = set_option(number, SOL_SOCKET, SO_REUSEADDR, 1);
-  if (status.ok() && options.reuseport) status = set_option(number, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (status.ok() && options.reuseport == SOCKET_REUSEPORT_SHARE)
+    status = set_option(number, SOL_SOCKET, SO_REUSEPORT, 1);
   if (status.ok() && address.family == AF_INET6)
     status = set_option(number, IPPROTO_IPV6, IPV6_V6ONLY, 1);
   if (status.ok() && options.receive_buffer)
@@ -114,10 +117,30 @@ Result<Fd> listen_tcp(const Address &address, const ListenOptions &options,
   if (!status.ok()) return status.error();
   sockaddr_storage storage;
   const socklen_t length = address.to_sockaddr(storage);
-  if (::bind(number, reinterpret_cast<sockaddr *>(&storage), length) < 0 ||
-      ::listen(number, options.backlog) < 0)
+  if (::bind(number, reinterpret_cast<sockaddr *>(&storage), length) < 0)
     return last_system_error();
+  // Bound without the option, and so only where nobody else is bound; listen(2) then looks at it.
+  if (options.reuseport == SOCKET_REUSEPORT_FIRST)
+    status = set_option(number, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (!status.ok()) return status.error();
+  if (::listen(number, options.backlog) < 0) return last_system_error();
   return fd;
+}
+
+Status prepare_listening(int fd) noexcept {
+  int type = 0, listens = 0;
+  socklen_t length = sizeof type;
+  if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0) return last_system_error();
+  if (type != SOCK_STREAM) return Error{SOCKET_EINVAL};
+  length = sizeof listens;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0)
+    return last_system_error();
+  if (!listens) return Error{SOCKET_ESTATE};
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+      ::fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+    return last_system_error();
+  return {};
 }
 
 Result<Accepted> accept_tcp(int listener) noexcept {

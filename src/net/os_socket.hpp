@@ -27,6 +27,7 @@ public:
   ~Fd() { reset(); }
   int get() const noexcept { return fd_; }
   explicit operator bool() const noexcept { return fd_ >= 0; }
+  // Whoever gets it owns it.
   int release() noexcept { return std::exchange(fd_, -1); }
   void reset() noexcept {
     const int fd = std::exchange(fd_, -1);
@@ -46,12 +47,17 @@ Result<Fd> tcp_socket(int family, Network *simulation) noexcept;
 
 struct ListenOptions {
   int backlog = 0;
-  bool reuseport = false;
+  int reuseport = 0; // SocketReuseport
   int receive_buffer = 0;
   int send_buffer = 0;
 };
 Result<Fd> listen_tcp(const Address &address, const ListenOptions &options,
                       Network *simulation) noexcept;
+
+// For a socket from elsewhere: whether it can be accepted from, and if so, non-blocking and closed
+// on exec. SOCKET_EBADF: not open or no socket; SOCKET_EINVAL: no stream socket; SOCKET_ESTATE:
+// does not listen.
+Status prepare_listening(int fd) noexcept;
 
 struct Accepted {
   Fd fd;

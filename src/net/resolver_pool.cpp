@@ -2,11 +2,11 @@
 
 #include "base/error.hpp"
 #include "net/clock.hpp"
+#include "net/os_thread.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <new>
 #include <pthread.h>
 
@@ -28,28 +28,6 @@ void after_fork_in_child() noexcept { abandoned = present.exchange(nullptr); }
 int64_t now_ns() noexcept {
   const auto replaced = resolver_settings.now_ns.load(std::memory_order_relaxed);
   return replaced ? replaced() : SystemClock().now_ns();
-}
-
-// Threads inherit the mask of who starts them: the program's signals are for its own threads.
-class AllSignalsBlocked {
-public:
-  AllSignalsBlocked() noexcept {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  AllSignalsBlocked(const AllSignalsBlocked &) = delete;
-  AllSignalsBlocked &operator=(const AllSignalsBlocked &) = delete;
-  ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
-private:
-  sigset_t before_;
-};
-
-void name_this_thread() noexcept {
-#if defined(__linux__)
-  pthread_setname_np(pthread_self(), "socketpoll-name");
-#endif
 }
 
 } // namespace
@@ -144,13 +122,13 @@ size_t ResolverPool::cached() noexcept {
 // ---- Threads
 
 void *ResolverPool::run_thread(void *pool) noexcept {
-  name_this_thread();
+  os::name_this_thread("socketpoll-name");
   static_cast<ResolverPool *>(pool)->work();
   return nullptr;
 }
 
 Status ResolverPool::start_thread() noexcept {
-  const AllSignalsBlocked blocked;
+  const os::AllSignalsBlocked blocked;
   pthread_attr_t attributes;
   if (pthread_attr_init(&attributes) != 0) return Error{SOCKET_ENOMEM};
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);

@@ -315,7 +315,9 @@ bool Stream::withhold_accept() noexcept {
 
 void Stream::describe(SocketCompletion_T &event) noexcept {
   switch (event.kind) {
-  case SOCKET_ACCEPTED: event.source = reinterpret_cast<void *>(listener_->handle()); break;
+  case SOCKET_ACCEPTED: // or moved here from another loop
+    if (listener_) event.source = reinterpret_cast<void *>(listener_->handle());
+    break;
   case SOCKET_DATA:
     event.data = const_cast<char *>(data_.data());
     event.length = static_cast<int64_t>(data_.size());
@@ -329,7 +331,7 @@ void Stream::describe(SocketCompletion_T &event) noexcept {
 }
 
 LoopObject::Target Stream::target_of(int kind) const noexcept {
-  if (kind == SOCKET_ACCEPTED) return listener_->accept_target();
+  if (kind == SOCKET_ACCEPTED && listener_) return listener_->accept_target();
   return LoopObject::target_of(kind);
 }
 

@@ -25,6 +25,9 @@ public:
   static Result<Stream *> connect(Loop &loop, std::string_view address, int timeout_ms);
   // Over a descriptor that is connected already.
   static Result<Stream *> connected(Loop &loop, Fd fd);
+  // Goes on under another handle on another loop, where SOCKET_ACCEPTED tells of it; this one ends.
+  // Throws std::bad_alloc.
+  Status move(Loop &to, SocketCallback_T callback, void *user);
   // Raises SOCKET_ACCEPTED at `listener`.
   static Result<Stream *> accept(Listener &listener, std::unique_ptr<Transport> transport);
   ~Stream() override;
@@ -69,6 +72,8 @@ public:
 
 private:
   Stream(Loop &loop, std::unique_ptr<Transport> transport);
+  class Arrival;
+  bool untouched() const noexcept;
   void take_over() noexcept;
 
   std::span<char> receive_buffer() override;

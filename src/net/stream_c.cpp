@@ -46,6 +46,14 @@ int SocketStream_set_callback(SocketStream_T stream, SocketCallback_T callback, 
   return set_callback<Stream>(stream, callback, user);
 }
 
+int SocketStream_move(SocketStream_T stream, SocketLoop_T loop, SocketCallback_T callback,
+                      void *user) {
+  return with<Stream>(stream, [&](Stream &self) -> Status {
+    const Pinned<Loop> to(word_of_handle(loop));
+    return to ? self.move(*to, callback, user) : Status(Error{SOCKET_EBADHANDLE});
+  });
+}
+
 int SocketStream_start(SocketStream_T stream) {
   return with<Stream>(stream, [](Stream &self) { return self.start(); });
 }

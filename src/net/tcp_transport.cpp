@@ -86,6 +86,7 @@ bool TcpTransport::receive_once() {
   }
   if (*received > 0) {
     if (into.empty()) return false;
+    loop().stats().add(SOCKET_STAT_RECEIVED, static_cast<int64_t>(*received));
     sink_->on_data(into.first(*received));
     return *received == into.size();
   }
@@ -115,6 +116,7 @@ Result<size_t> TcpTransport::send_now(std::span<const iovec> slices) noexcept {
   if (!output_.empty() || slices.empty()) return size_t{0};
   auto sent = os::send(fd_.get(), slices, false);
   if (sent.ok()) {
+    loop().stats().add(SOCKET_STAT_SENT, static_cast<int64_t>(*sent));
     progress_ns_ = loop().now_ns();
     return sent;
   }
@@ -228,6 +230,7 @@ void TcpTransport::withdraw(const OutputWaiter &waiter) noexcept {
 void TcpTransport::flush() noexcept {
   auto sent = output_.flush(fd_.get());
   if (!sent.ok()) return sending_failed(sent.code());
+  loop().stats().add(SOCKET_STAT_SENT, *sent);
   if (*sent > 0) progress_ns_ = std::max(progress_ns_, loop().now_ns());
   output_shrank();
 }
@@ -290,6 +293,14 @@ void TcpTransport::abort(int code) noexcept {
   fd_.reset();
   output_.clear();
   loop().defer(*this);
+}
+
+Result<Fd> TcpTransport::detach() noexcept {
+  if (is_simulated(fd_.get())) return Error{SOCKET_ENOTSUP};
+  if (state_ != State::open || !output_.empty()) return Error{SOCKET_ESTATE};
+  unwatch();
+  state_ = State::closed;
+  return std::move(fd_);
 }
 
 void TcpTransport::run_deferred() {

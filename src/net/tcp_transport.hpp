@@ -43,6 +43,7 @@ public:
   bool open() const noexcept override { return state_ != State::closed; }
   int fd() const noexcept override { return fd_.get(); }
   bool can_splice() const noexcept override { return os::can_splice(fd_.get()); }
+  Result<Fd> detach() noexcept override;
 
 private:
   enum class State : uint8_t { connecting, open, closing, broken, closed };

@@ -74,6 +74,10 @@ public:
   virtual int fd() const noexcept = 0;
   // Whether the kernel can move bytes between fd() and a pipe, and they are the stream's very own.
   virtual bool can_splice() const noexcept { return false; }
+  // Gives the descriptor away, with whatever it has received and nobody has read; the transport is
+  // closed from here on and tells nothing of it. SOCKET_ESTATE unless it is open and nothing is
+  // queued, SOCKET_ENOTSUP where the descriptor alone is not the connection.
+  virtual Result<Fd> detach() noexcept { return Error{SOCKET_ENOTSUP}; }
 
   virtual int64_t queued() const noexcept = 0;
   // The loop's time at which the peer last took output, or the queue was last empty.

@@ -19,7 +19,7 @@ class Arguments(command.Case):
             self.assertEqual(result.stderr, '')
             texts.add(result.stdout)
         self.assertEqual(len(texts), 1)
-        for option in ('--port', '--bind', '--no-listing', '--access-log', '--quiet', 'info', '--version'):
+        for option in ('--port', '--bind', '--workers', '--no-listing', '--access-log', '--quiet', 'info', '--version'):
             self.assertIn(option, texts.copy().pop())
 
     def test_version_and_info(self):
