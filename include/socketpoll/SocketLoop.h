@@ -152,7 +152,9 @@ enum SocketStat {
 /* One of these, enum SocketStat. The numbers of a loop that runs meanwhile are of slightly
  * different moments. SOCKET_STAT_LONGEST_NS counts what the program does between two calls of
  * SocketLoop_wait or SocketLoop_run_once, too, but nothing before a call whose timeout is 0: there
- * a foreign loop may have slept. Any thread. SOCKET_EINVAL for a number that is none of these. */
+ * a foreign loop may have slept. It and SOCKET_STAT_WAIT_NS are taken in turns with a timer running
+ * (a deadline is one): others do not look at the clock. Any thread. SOCKET_EINVAL for a number that
+ * is none of these. */
 SOCKET_API int64_t SocketLoop_get_stat(SocketLoop_T loop, int which);
 
 /* "epoll", "poll": what SocketPoll_get_backend_name() says of the loop's poll. Static string. */

@@ -10,8 +10,10 @@
 #include "SocketFuture.h"
 #include "SocketHTTP.h"
 #include "SocketHTTPServer.h"
+#include "SocketLimiter.h"
 #include "SocketListener.h"
 #include "SocketLoop.h"
+#include "SocketPipeline.h"
 #include "SocketPoll.h"
 #include "SocketResolver.h"
 #include "SocketSimulation.h"
@@ -19,6 +21,7 @@
 #include "SocketTimer.h"
 #include "SocketVersion.h"
 #include "SocketWatch.h"
+#include "SocketWorkers.h"
 
 enum kind {
   KIND_SocketPoll_T,
@@ -32,6 +35,9 @@ enum kind {
   KIND_SocketDgram_T,
   KIND_SocketBuf_T,
   KIND_SocketBufPool_T,
+  KIND_SocketPipeline_T,
+  KIND_SocketLimiter_T,
+  KIND_SocketWorkers_T,
   KIND_SocketSimulation_T,
   KIND_SocketQuery_T,
   KIND_SocketHTTP_T,
@@ -137,6 +143,32 @@ static void free_SocketBufPool_T(void *word) {
   SocketBufPool_free(&handle);
 }
 
+static void *make_SocketPipeline_T(void) {
+  SocketLoop_T loop = (SocketLoop_T)live_handle(KIND_SocketLoop_T);
+  return (void *)SocketPipeline_new(loop);
+}
+static void free_SocketPipeline_T(void *word) {
+  SocketPipeline_T handle = (SocketPipeline_T)word;
+  SocketPipeline_free(&handle);
+}
+
+static void *make_SocketLimiter_T(void) {
+  SocketLoop_T loop = (SocketLoop_T)live_handle(KIND_SocketLoop_T);
+  return (void *)SocketLimiter_new(loop, 1000, 1000);
+}
+static void free_SocketLimiter_T(void *word) {
+  SocketLimiter_T handle = (SocketLimiter_T)word;
+  SocketLimiter_free(&handle);
+}
+
+static void *make_SocketWorkers_T(void) {
+  return (void *)SocketWorkers_new();
+}
+static void free_SocketWorkers_T(void *word) {
+  SocketWorkers_T handle = (SocketWorkers_T)word;
+  SocketWorkers_free(&handle);
+}
+
 static void *make_SocketSimulation_T(void) {
   return (void *)SocketSimulation_new(1);
 }
@@ -157,6 +189,9 @@ static const struct recipe recipes[] = {
     {"SocketDgram_T", make_SocketDgram_T, free_SocketDgram_T, NULL},
     {"SocketBuf_T", make_SocketBuf_T, free_SocketBuf_T, NULL},
     {"SocketBufPool_T", make_SocketBufPool_T, free_SocketBufPool_T, NULL},
+    {"SocketPipeline_T", make_SocketPipeline_T, free_SocketPipeline_T, NULL},
+    {"SocketLimiter_T", make_SocketLimiter_T, free_SocketLimiter_T, NULL},
+    {"SocketWorkers_T", make_SocketWorkers_T, free_SocketWorkers_T, NULL},
     {"SocketSimulation_T", make_SocketSimulation_T, free_SocketSimulation_T, NULL},
     {"SocketQuery_T", NULL, NULL, NULL},
     {"SocketHTTP_T", NULL, NULL, NULL},
@@ -308,9 +343,13 @@ EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_route, SocketHTTPServer_route
 EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_use, SocketHTTPServer_use(handle, NULL, NULL), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_static, SocketHTTPServer_static(handle, "text", "text", 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_listen, SocketHTTPServer_listen(handle, "text"), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_listen_fd, SocketHTTPServer_listen_fd(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_set_reuseport, SocketHTTPServer_set_reuseport(handle, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_get_port, SocketHTTPServer_get_port(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_get_fd, SocketHTTPServer_get_fd(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_get_connections, SocketHTTPServer_get_connections(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_stop, SocketHTTPServer_stop(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_set_stop_grace, SocketHTTPServer_set_stop_grace(handle, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_set_callback, SocketHTTPServer_set_callback(handle, NULL, NULL), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_set_log, SocketHTTPServer_set_log(handle, NULL, NULL), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_set_max_head, SocketHTTPServer_set_max_head(handle, 0), SOCKET_EBADHANDLE)
@@ -324,6 +363,15 @@ EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_set_idle_timeout, SocketHTTPS
 EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_set_write_timeout, SocketHTTPServer_set_write_timeout(handle, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_set_marks, SocketHTTPServer_set_marks(handle, 0, 0), SOCKET_EBADHANDLE)
 
+/* SocketLimiter.h */
+EXPECT_NULL(SocketLoop_T, SocketLimiter_new, SocketLimiter_new(handle, 0, 0))
+EXPECT_FREE(SocketLimiter_T, SocketLimiter_free)
+EXPECT_NUMBER(SocketLimiter_T, SocketLimiter_take, SocketLimiter_take(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketLimiter_T, SocketLimiter_delay, SocketLimiter_delay(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketLimiter_T, SocketLimiter_set_rate, SocketLimiter_set_rate(handle, 0, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketLimiter_T, SocketLimiter_get_rate, SocketLimiter_get_rate(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketLimiter_T, SocketLimiter_get_burst, SocketLimiter_get_burst(handle), SOCKET_EBADHANDLE)
+
 /* SocketListener.h */
 EXPECT_NULL(SocketLoop_T, SocketListener_new, SocketListener_new(handle))
 EXPECT_FREE(SocketListener_T, SocketListener_free)
@@ -334,6 +382,8 @@ EXPECT_NUMBER(SocketListener_T, SocketListener_set_receive_buffer, SocketListene
 EXPECT_NUMBER(SocketListener_T, SocketListener_set_send_buffer, SocketListener_set_send_buffer(handle, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketListener_T, SocketListener_set_max_connections, SocketListener_set_max_connections(handle, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketListener_T, SocketListener_listen, SocketListener_listen(handle, "text"), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketListener_T, SocketListener_listen_fd, SocketListener_listen_fd(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketListener_T, SocketListener_get_fd, SocketListener_get_fd(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketListener_T, SocketListener_get_port, SocketListener_get_port(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketListener_T, SocketListener_pause, SocketListener_pause(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketListener_T, SocketListener_resume, SocketListener_resume(handle), SOCKET_EBADHANDLE)
@@ -349,7 +399,47 @@ EXPECT_NUMBER(SocketLoop_T, SocketLoop_post, SocketLoop_post(handle, NULL, NULL)
 EXPECT_NUMBER(SocketLoop_T, SocketLoop_now, SocketLoop_now(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketLoop_T, SocketLoop_get_fd, SocketLoop_get_fd(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketLoop_T, SocketLoop_get_timeout, SocketLoop_get_timeout(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketLoop_T, SocketLoop_get_stat, SocketLoop_get_stat(handle, 0), SOCKET_EBADHANDLE)
 EXPECT_NULL(SocketLoop_T, SocketLoop_get_backend_name, SocketLoop_get_backend_name(handle))
+
+/* SocketPipeline.h */
+EXPECT_NULL(SocketLoop_T, SocketPipeline_new, SocketPipeline_new(handle))
+EXPECT_FREE(SocketPipeline_T, SocketPipeline_free)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_set_callback, SocketPipeline_set_callback(handle, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_from_file, SocketPipeline_from_file(handle, "text", 0, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_from_fd, SocketPipeline_from_fd(handle, 0, 0, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_from_stream, SocketPipeline_from_stream(handle, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketPipeline_from_stream_stream, handle ? SocketPipeline_from_stream((SocketPipeline_T)live_handle(KIND_SocketPipeline_T), handle) : SOCKET_EBADHANDLE, SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_from_memory, SocketPipeline_from_memory(handle, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_from_callback, SocketPipeline_from_callback(handle, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_to_file, SocketPipeline_to_file(handle, "text", 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_to_fd, SocketPipeline_to_fd(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_to_stream, SocketPipeline_to_stream(handle, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketPipeline_to_stream_stream, handle ? SocketPipeline_to_stream((SocketPipeline_T)live_handle(KIND_SocketPipeline_T), handle) : SOCKET_EBADHANDLE, SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_to_buf, SocketPipeline_to_buf(handle, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketBuf_T, SocketPipeline_to_buf_buf, handle ? SocketPipeline_to_buf((SocketPipeline_T)live_handle(KIND_SocketPipeline_T), handle) : SOCKET_EBADHANDLE, SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_to_callback, SocketPipeline_to_callback(handle, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_add_limit, SocketPipeline_add_limit(handle, 0, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_add_count, SocketPipeline_add_count(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_get_count, SocketPipeline_get_count(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_add_lines, SocketPipeline_add_lines(handle, 0, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_add_length_decode, SocketPipeline_add_length_decode(handle, 0, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_add_length_encode, SocketPipeline_add_length_encode(handle, 0, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_add_transform, SocketPipeline_add_transform(handle, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_emit, SocketPipeline_emit(handle, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_add_limiter, SocketPipeline_add_limiter(handle, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketLimiter_T, SocketPipeline_add_limiter_limiter, handle ? SocketPipeline_add_limiter((SocketPipeline_T)live_handle(KIND_SocketPipeline_T), handle) : SOCKET_EBADHANDLE, SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_set_high_mark, SocketPipeline_set_high_mark(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_set_progress, SocketPipeline_set_progress(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_set_zero_copy, SocketPipeline_set_zero_copy(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_start, SocketPipeline_start(handle), SOCKET_EBADHANDLE)
+EXPECT_NULL(SocketPipeline_T, SocketAsync_pipeline, SocketAsync_pipeline(handle, 0))
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_pause, SocketPipeline_pause(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_resume, SocketPipeline_resume(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_cancel, SocketPipeline_cancel(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_get_written, SocketPipeline_get_written(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_get_taken, SocketPipeline_get_taken(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketPipeline_T, SocketPipeline_get_zero_copy, SocketPipeline_get_zero_copy(handle), SOCKET_EBADHANDLE)
 
 /* SocketPoll.h */
 EXPECT_FREE(SocketPoll_T, SocketPoll_free)
@@ -396,6 +486,8 @@ EXPECT_NUMBER(SocketSimulation_T, SocketSimulation_get_open, SocketSimulation_ge
 EXPECT_NULL(SocketLoop_T, SocketStream_connect, SocketStream_connect(handle, "text", 0))
 EXPECT_FREE(SocketStream_T, SocketStream_free)
 EXPECT_NUMBER(SocketStream_T, SocketStream_set_callback, SocketStream_set_callback(handle, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_move, SocketStream_move(handle, NULL, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketLoop_T, SocketStream_move_loop, handle ? SocketStream_move((SocketStream_T)live_handle(KIND_SocketStream_T), handle, NULL, NULL) : SOCKET_EBADHANDLE, SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketStream_T, SocketStream_start, SocketStream_start(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketStream_T, SocketStream_pause, SocketStream_pause(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketStream_T, SocketStream_write, SocketStream_write(handle, NULL, 0), SOCKET_EBADHANDLE)
@@ -427,6 +519,17 @@ EXPECT_NULL(SocketLoop_T, SocketWatch_new, SocketWatch_new(handle, 0, 0))
 EXPECT_FREE(SocketWatch_T, SocketWatch_free)
 EXPECT_NUMBER(SocketWatch_T, SocketWatch_set_callback, SocketWatch_set_callback(handle, NULL, NULL), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketWatch_T, SocketWatch_set_events, SocketWatch_set_events(handle, 0), SOCKET_EBADHANDLE)
+
+/* SocketWorkers.h */
+EXPECT_FREE(SocketWorkers_T, SocketWorkers_free)
+EXPECT_NUMBER(SocketWorkers_T, SocketWorkers_set_name, SocketWorkers_set_name(handle, "text"), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketWorkers_T, SocketWorkers_set_pinning, SocketWorkers_set_pinning(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketWorkers_T, SocketWorkers_start, SocketWorkers_start(handle, 0, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketWorkers_T, SocketWorkers_get_failed, SocketWorkers_get_failed(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketWorkers_T, SocketWorkers_get_count, SocketWorkers_get_count(handle), SOCKET_EBADHANDLE)
+EXPECT_NULL(SocketWorkers_T, SocketWorkers_get_loop, SocketWorkers_get_loop(handle, 0))
+EXPECT_NUMBER(SocketWorkers_T, SocketWorkers_stop, SocketWorkers_stop(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketWorkers_T, SocketWorkers_join, SocketWorkers_join(handle, 0), SOCKET_EBADHANDLE)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
@@ -564,9 +667,13 @@ int main(void) {
       cmocka_unit_test(bad_SocketHTTPServer_use),
       cmocka_unit_test(bad_SocketHTTPServer_static),
       cmocka_unit_test(bad_SocketHTTPServer_listen),
+      cmocka_unit_test(bad_SocketHTTPServer_listen_fd),
+      cmocka_unit_test(bad_SocketHTTPServer_set_reuseport),
       cmocka_unit_test(bad_SocketHTTPServer_get_port),
+      cmocka_unit_test(bad_SocketHTTPServer_get_fd),
       cmocka_unit_test(bad_SocketHTTPServer_get_connections),
       cmocka_unit_test(bad_SocketHTTPServer_stop),
+      cmocka_unit_test(bad_SocketHTTPServer_set_stop_grace),
       cmocka_unit_test(bad_SocketHTTPServer_set_callback),
       cmocka_unit_test(bad_SocketHTTPServer_set_log),
       cmocka_unit_test(bad_SocketHTTPServer_set_max_head),
@@ -579,6 +686,13 @@ int main(void) {
       cmocka_unit_test(bad_SocketHTTPServer_set_idle_timeout),
       cmocka_unit_test(bad_SocketHTTPServer_set_write_timeout),
       cmocka_unit_test(bad_SocketHTTPServer_set_marks),
+      cmocka_unit_test(bad_SocketLimiter_new),
+      cmocka_unit_test(bad_SocketLimiter_free),
+      cmocka_unit_test(bad_SocketLimiter_take),
+      cmocka_unit_test(bad_SocketLimiter_delay),
+      cmocka_unit_test(bad_SocketLimiter_set_rate),
+      cmocka_unit_test(bad_SocketLimiter_get_rate),
+      cmocka_unit_test(bad_SocketLimiter_get_burst),
       cmocka_unit_test(bad_SocketListener_new),
       cmocka_unit_test(bad_SocketListener_free),
       cmocka_unit_test(bad_SocketListener_set_callback),
@@ -588,6 +702,8 @@ int main(void) {
       cmocka_unit_test(bad_SocketListener_set_send_buffer),
       cmocka_unit_test(bad_SocketListener_set_max_connections),
       cmocka_unit_test(bad_SocketListener_listen),
+      cmocka_unit_test(bad_SocketListener_listen_fd),
+      cmocka_unit_test(bad_SocketListener_get_fd),
       cmocka_unit_test(bad_SocketListener_get_port),
       cmocka_unit_test(bad_SocketListener_pause),
       cmocka_unit_test(bad_SocketListener_resume),
@@ -601,7 +717,45 @@ int main(void) {
       cmocka_unit_test(bad_SocketLoop_now),
       cmocka_unit_test(bad_SocketLoop_get_fd),
       cmocka_unit_test(bad_SocketLoop_get_timeout),
+      cmocka_unit_test(bad_SocketLoop_get_stat),
       cmocka_unit_test(bad_SocketLoop_get_backend_name),
+      cmocka_unit_test(bad_SocketPipeline_new),
+      cmocka_unit_test(bad_SocketPipeline_free),
+      cmocka_unit_test(bad_SocketPipeline_set_callback),
+      cmocka_unit_test(bad_SocketPipeline_from_file),
+      cmocka_unit_test(bad_SocketPipeline_from_fd),
+      cmocka_unit_test(bad_SocketPipeline_from_stream),
+      cmocka_unit_test(bad_SocketPipeline_from_stream_stream),
+      cmocka_unit_test(bad_SocketPipeline_from_memory),
+      cmocka_unit_test(bad_SocketPipeline_from_callback),
+      cmocka_unit_test(bad_SocketPipeline_to_file),
+      cmocka_unit_test(bad_SocketPipeline_to_fd),
+      cmocka_unit_test(bad_SocketPipeline_to_stream),
+      cmocka_unit_test(bad_SocketPipeline_to_stream_stream),
+      cmocka_unit_test(bad_SocketPipeline_to_buf),
+      cmocka_unit_test(bad_SocketPipeline_to_buf_buf),
+      cmocka_unit_test(bad_SocketPipeline_to_callback),
+      cmocka_unit_test(bad_SocketPipeline_add_limit),
+      cmocka_unit_test(bad_SocketPipeline_add_count),
+      cmocka_unit_test(bad_SocketPipeline_get_count),
+      cmocka_unit_test(bad_SocketPipeline_add_lines),
+      cmocka_unit_test(bad_SocketPipeline_add_length_decode),
+      cmocka_unit_test(bad_SocketPipeline_add_length_encode),
+      cmocka_unit_test(bad_SocketPipeline_add_transform),
+      cmocka_unit_test(bad_SocketPipeline_emit),
+      cmocka_unit_test(bad_SocketPipeline_add_limiter),
+      cmocka_unit_test(bad_SocketPipeline_add_limiter_limiter),
+      cmocka_unit_test(bad_SocketPipeline_set_high_mark),
+      cmocka_unit_test(bad_SocketPipeline_set_progress),
+      cmocka_unit_test(bad_SocketPipeline_set_zero_copy),
+      cmocka_unit_test(bad_SocketPipeline_start),
+      cmocka_unit_test(bad_SocketAsync_pipeline),
+      cmocka_unit_test(bad_SocketPipeline_pause),
+      cmocka_unit_test(bad_SocketPipeline_resume),
+      cmocka_unit_test(bad_SocketPipeline_cancel),
+      cmocka_unit_test(bad_SocketPipeline_get_written),
+      cmocka_unit_test(bad_SocketPipeline_get_taken),
+      cmocka_unit_test(bad_SocketPipeline_get_zero_copy),
       cmocka_unit_test(bad_SocketPoll_free),
       cmocka_unit_test(bad_SocketPoll_add),
       cmocka_unit_test(bad_SocketPoll_mod),
@@ -640,6 +794,8 @@ int main(void) {
       cmocka_unit_test(bad_SocketStream_connect),
       cmocka_unit_test(bad_SocketStream_free),
       cmocka_unit_test(bad_SocketStream_set_callback),
+      cmocka_unit_test(bad_SocketStream_move),
+      cmocka_unit_test(bad_SocketStream_move_loop),
       cmocka_unit_test(bad_SocketStream_start),
       cmocka_unit_test(bad_SocketStream_pause),
       cmocka_unit_test(bad_SocketStream_write),
@@ -667,6 +823,15 @@ int main(void) {
       cmocka_unit_test(bad_SocketWatch_free),
       cmocka_unit_test(bad_SocketWatch_set_callback),
       cmocka_unit_test(bad_SocketWatch_set_events),
+      cmocka_unit_test(bad_SocketWorkers_free),
+      cmocka_unit_test(bad_SocketWorkers_set_name),
+      cmocka_unit_test(bad_SocketWorkers_set_pinning),
+      cmocka_unit_test(bad_SocketWorkers_start),
+      cmocka_unit_test(bad_SocketWorkers_get_failed),
+      cmocka_unit_test(bad_SocketWorkers_get_count),
+      cmocka_unit_test(bad_SocketWorkers_get_loop),
+      cmocka_unit_test(bad_SocketWorkers_stop),
+      cmocka_unit_test(bad_SocketWorkers_join),
       cmocka_unit_test(live_handles_are_unharmed),
   };
   if (set_recipes(recipes)) return 1;
