@@ -46,7 +46,9 @@ SOCKET_API int SocketWorkers_processors(void);
 
 /* Starts `count` threads (0: SocketWorkers_processors()), at most SOCKET_WORKERS_MAX, calls
  * `setup` (NULL: none) with `user` (kept, not touched) on each, and once all of them have returned
- * 0 lets the loops run. All signals are blocked in the threads. Returns when they run. Whatever
+ * 0 lets the loops run: events are pushed, since nobody pulls there. All signals are blocked in the
+ * threads, but for those that a thread's own instructions raise (SIGSEGV and the like); a run-time
+ * that needs others unblocks them in the setup. Returns when all loops run. Whatever
  * fails stops and joins the workers that were started, frees their loops, and leaves the group as
  * it was; SocketWorkers_get_failed tells which, Socket_last_error_message() what. 0, the setup's
  * code, SOCKET_EINVAL (count), SOCKET_ESTATE (started already, and not joined since),

@@ -76,7 +76,7 @@ Result<int64_t> launch(const Launch &launch) noexcept {
   Fd report(ends[1]);
   pid_t child;
   {
-    const AllSignalsBlocked blocked;
+    const SignalsBlocked blocked;
     child = ::fork();
     if (child == 0) become(launch, report.get());
   }

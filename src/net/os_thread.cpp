@@ -9,16 +9,18 @@
 
 namespace socketpoll::os {
 
-AllSignalsBlocked::AllSignalsBlocked() noexcept {
+SignalsBlocked::SignalsBlocked() noexcept {
   sigset_t all;
   sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before_);
+  for (const int raised : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT})
+    sigdelset(&all, raised);
+  pthread_sigmask(SIG_BLOCK, &all, &before_);
 }
 
-AllSignalsBlocked::~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+SignalsBlocked::~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
 Status start_thread(pthread_t &thread, void *(*run)(void *), void *argument) noexcept {
-  const AllSignalsBlocked blocked;
+  const SignalsBlocked blocked;
   const int error = pthread_create(&thread, nullptr, run, argument);
   if (error) return Error{error == ENOMEM ? SOCKET_ENOMEM : SOCKET_ELIMIT};
   return {};

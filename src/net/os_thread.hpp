@@ -8,19 +8,21 @@
 
 namespace socketpoll::os {
 
-// Threads inherit the mask of who starts them: the program's signals are for its own threads.
-class AllSignalsBlocked {
+// Threads inherit the mask of who starts them: the program's signals are for its own threads. Those
+// that a thread's own instructions raise stay as they are: blocked, they would end the process
+// without a word, and run-times live on them.
+class SignalsBlocked {
 public:
-  AllSignalsBlocked() noexcept;
-  AllSignalsBlocked(const AllSignalsBlocked &) = delete;
-  AllSignalsBlocked &operator=(const AllSignalsBlocked &) = delete;
-  ~AllSignalsBlocked();
+  SignalsBlocked() noexcept;
+  SignalsBlocked(const SignalsBlocked &) = delete;
+  SignalsBlocked &operator=(const SignalsBlocked &) = delete;
+  ~SignalsBlocked();
 
 private:
   sigset_t before_;
 };
 
-// Every signal blocked in it. SOCKET_ELIMIT: the system gives no more threads.
+// In it, signals are blocked as above. SOCKET_ELIMIT: the system gives no more threads.
 Status start_thread(pthread_t &thread, void *(*run)(void *), void *argument) noexcept;
 
 // At most 15 bytes; a system that names no threads is none the worse for it.

@@ -128,7 +128,7 @@ void *ResolverPool::run_thread(void *pool) noexcept {
 }
 
 Status ResolverPool::start_thread() noexcept {
-  const os::AllSignalsBlocked blocked;
+  const os::SignalsBlocked blocked;
   pthread_attr_t attributes;
   if (pthread_attr_init(&attributes) != 0) return Error{SOCKET_ENOMEM};
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);

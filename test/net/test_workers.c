@@ -35,6 +35,7 @@ static int set_up(SocketLoop_T loop, int index, void *user) {
   assert_int_equal(pthread_getname_np(pthread_self(), setups->names[index], 16), 0);
   assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &mask), 0);
   assert_true(sigismember(&mask, SIGTERM) && sigismember(&mask, SIGUSR1));
+  assert_false(sigismember(&mask, SIGSEGV));
   SocketTimer_T timer = SocketTimer_new(loop); /* the loop is this thread's */
   assert_non_null(timer);
   atomic_fetch_sub(&setups->running, 1);
