@@ -81,8 +81,8 @@ class Workers(command.Case):
     def test_many(self):
         with Serving('--workers', '3', '--access-log', 'TOP/log') as serving:
             self.assertRegex(serving.line, r'\((epoll|poll), 3 workers; Ctrl-C stops\)\n')
-            self.assertEqual(threads_of(serving.process.pid),
-                             ['socketpoll', 'socketpoll-0', 'socketpoll-1', 'socketpoll-2'])
+            self.assertEqual([name for name in threads_of(serving.process.pid) if '-' in name],
+                             ['socketpoll-0', 'socketpoll-1', 'socketpoll-2'])
             with Hammer(serving.port) as hammer:
                 hammer.wait_for_more(300)
             self.assertEqual(hammer.failures, [])
