@@ -145,7 +145,7 @@ enum SocketStat {
   SOCKET_STAT_DESCRIPTORS, /* now: descriptors in the kernel's set */
   SOCKET_STAT_OBJECTS,     /* now: handles that stand on the loop, the library's own included */
   SOCKET_STAT_RECEIVED,    /* bytes that streams received, HTTP's included */
-  SOCKET_STAT_SENT,        /* bytes that streams sent, HTTP's included */
+  SOCKET_STAT_SENT,        /* bytes that streams sent, HTTP's included; splice(2) aside */
   SOCKET_STAT_COUNT        /* how many there are */
 };
 

@@ -31,7 +31,8 @@ private:
 
 // All that the peer sent is in the kernel still.
 bool Stream::untouched() const noexcept {
-  const bool by_operations = ops_ && (ops_->reading() || ops_->writing() || ops_->has_leftover());
+  const bool by_operations =
+      ops_ && (ops_->has_reader() || ops_->writing() || ops_->has_leftover());
   return !started_ && !saw_eof_ && !pending(SOCKET_DATA) && !by_operations;
 }
 

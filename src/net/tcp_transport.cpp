@@ -85,8 +85,8 @@ bool TcpTransport::receive_once() {
     return false;
   }
   if (*received > 0) {
-    if (into.empty()) return false;
     loop().stats().add(SOCKET_STAT_RECEIVED, static_cast<int64_t>(*received));
+    if (into.empty()) return false;
     sink_->on_data(into.first(*received));
     return *received == into.size();
   }

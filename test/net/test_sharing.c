@@ -231,6 +231,30 @@ static void what_may_not_move(void **state) {
   SocketLoop_free(&to);
 }
 
+static void what_a_splice_uses_stays(void **state) {
+  (void)state;
+  SocketLoop_T loop = SocketLoop_new(), to = SocketLoop_new();
+  RawPair source = make_raw_pair(loop), target = make_raw_pair(loop);
+  char back[4];
+  SocketFuture_T splice = SocketAsync_splice(source.stream, target.stream, 4, -1);
+  assert_non_null(splice);
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(SocketStream_move(i ? source.stream : target.stream, to, NULL, NULL),
+                     SOCKET_ESTATE);
+    assert_int_equal(SocketLoop_run_once(loop, 0), 0);
+  }
+  assert_int_equal(write(source.peer, "abcd", 4), 4);
+  assert_int_equal(SocketFuture_await(splice, HANG_MS), 4);
+  assert_int_equal(recv(target.peer, back, 4, MSG_WAITALL), 4);
+  SocketFuture_free(&splice);
+  assert_int_equal(SocketStream_move(target.stream, to, NULL, NULL), 0);
+  pull_one(to, SOCKET_ACCEPTED);
+  close(source.peer);
+  close(target.peer);
+  SocketLoop_free(&loop);
+  SocketLoop_free(&to);
+}
+
 static void lost_on_the_way_it_is_closed(void **state) {
   (void)state;
   SocketLoop_T loop = SocketLoop_new(), to = SocketLoop_new();
@@ -250,6 +274,7 @@ int main(void) {
       cmocka_unit_test(what_was_not_read_moves_along),
       cmocka_unit_test(moves_twice_and_within_its_loop),
       cmocka_unit_test(what_may_not_move),
+      cmocka_unit_test(what_a_splice_uses_stays),
       cmocka_unit_test(lost_on_the_way_it_is_closed),
   };
   return cmocka_run_group_tests_name("sharing", tests, NULL, NULL);
