@@ -48,7 +48,8 @@ SOCKET_API const char *SocketHTTP_get_header_value(SocketHTTP_T exchange, int in
  * rest of the path. NULL if the pattern has no such name. */
 SOCKET_API const char *SocketHTTP_get_parameter(SocketHTTP_T exchange, const char *name);
 
-/* The peer's address without its port: as SocketStream_get_peer otherwise. */
+/* The peer's address without its port: as SocketStream_get_peer otherwise, "unix:" over a unix
+ * socket whose client has no name. */
 SOCKET_API int SocketHTTP_get_peer(SocketHTTP_T exchange, char *out, int capacity);
 
 /* Content-Length; -1 if the body is chunked, 0 if there is none. A bad handle gives

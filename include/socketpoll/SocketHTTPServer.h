@@ -74,7 +74,7 @@ SOCKET_API int SocketHTTPServer_static(SocketHTTPServer_T server, const char *pr
                                        const char *folder, int flags);
 
 /* Listens on an address as SocketListener_listen does, with the same errors; any number of times.
- */
+ * "unix:/path" among them, for a proxy on the same machine. */
 SOCKET_API int SocketHTTPServer_listen(SocketHTTPServer_T server, const char *address);
 
 /* Listens on a socket that listens already, as SocketListener_listen_fd does, with the same errors.
@@ -85,8 +85,8 @@ SOCKET_API int SocketHTTPServer_listen_fd(SocketHTTPServer_T server, int fd);
  * SocketHTTPServer_listen. 0 or SOCKET_EINVAL. */
 SOCKET_API int SocketHTTPServer_set_reuseport(SocketHTTPServer_T server, int how);
 
-/* The port of the latest listen, and its descriptor, which stays the server's;
- * SOCKET_ESTATE before the first and once it stops. */
+/* The port of the latest listen (0 if that was a unix socket), and its descriptor, which stays the
+ * server's; SOCKET_ESTATE before the first and once it stops. */
 SOCKET_API int SocketHTTPServer_get_port(SocketHTTPServer_T server);
 SOCKET_API int SocketHTTPServer_get_fd(SocketHTTPServer_T server);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * SocketListener.h - accepts TCP connections over IPv4 and IPv6.
+ * SocketListener.h - accepts connections: TCP over IPv4 and IPv6, and unix sockets.
  *
  * Options are set between SocketListener_new and SocketListener_listen unless said otherwise.
  * Threads and bad handles: as SocketLoop.h says. */
@@ -51,34 +51,51 @@ SOCKET_API int SocketListener_set_reuseport(SocketListener_T listener, int how);
 SOCKET_API int SocketListener_set_receive_buffer(SocketListener_T listener, int bytes);
 SOCKET_API int SocketListener_set_send_buffer(SocketListener_T listener, int bytes);
 
+/* The permissions, 0 to 0777, of the file that a unix socket makes: who may connect, unix(7). -1,
+ * the default: 0777 less the umask. The file never has more, and nobody can connect before it has
+ * them. SOCKET_EINVAL; SOCKET_ESTATE once it listens. */
+SOCKET_API int SocketListener_set_mode(SocketListener_T listener, int mode);
+
 /* How many accepted streams may be open at a time. At the limit it stops accepting (the kernel's
  * backlog fills), reports SOCKET_ACCEPT_STALLED with SOCKET_ELIMIT, and goes on when one is freed.
  * At any time. SOCKET_EINVAL under 1. */
 SOCKET_API int SocketListener_set_max_connections(SocketListener_T listener, int connections);
 
 /* Binds and listens. `address` is "127.0.0.1:8080", "[::1]:8080", "0.0.0.0:80", "[::]:80" (IPv6
- * only, RFC 3493 5.3) or "localhost:8080" (127.0.0.1); port 0 picks a free one. Accepted streams do
+ * only, RFC 3493 5.3) or "localhost:8080" (127.0.0.1), where port 0 picks a free one, or
+ * "unix:/path" or "unix:@name" (abstract, Linux).
+ *
+ * A path is made, in the place of a socket that nobody listens on any more, but never of one that
+ * somebody does listen on or of any other file. The file is removed when the listener is freed,
+ * unless it is another one by then or another process accepts on the same socket.
+ *
+ * Accepted streams do
  * not read until SocketStream_start(). When the process or the system runs out of descriptors or
  * memory, accepting stops and SOCKET_ACCEPT_STALLED is reported with the reason, again only if the
  * reason changes; it goes on within SOCKET_LISTENER_RETRY_MS of a free descriptor and then reports
  * SOCKET_ACCEPT_RESUMED.
- * 0, or SOCKET_EADDRESS, SOCKET_EADDRINUSE, SOCKET_EADDRNOTAVAIL, SOCKET_EACCES (a privileged
- * port), SOCKET_EAFNOSUPPORT, SOCKET_EMFILE, SOCKET_ENFILE, SOCKET_ENOMEM, SOCKET_ESTATE (listens
- * already). */
+ * 0, or SOCKET_EADDRESS, SOCKET_EPORT, SOCKET_EADDRINUSE, SOCKET_EADDRNOTAVAIL, SOCKET_EACCES (a
+ * privileged port), SOCKET_EAFNOSUPPORT, SOCKET_EMFILE, SOCKET_ENFILE, SOCKET_ENOMEM, SOCKET_ESTATE
+ * (listens already); of paths SOCKET_ENAMETOOLONG (over sun_path, some 100 bytes), SOCKET_ENOENT
+ * and SOCKET_ENOTDIR (no such folder), SOCKET_EACCES, SOCKET_ENOSPC; and SOCKET_ENOTSUP for an
+ * option that the address cannot have (reuseport and buffer sizes are TCP's, the mode is a path's),
+ * or for unix sockets on a simulated loop. */
 SOCKET_API int SocketListener_listen(SocketListener_T listener, const char *address);
 
 /* Listens on a stream socket that listens already: one that another process handed over, or that
  * was set up in a way of the program's own. On success the descriptor is the listener's, which
  * closes it, and is made non-blocking and close-on-exec; if this fails, it stays the caller's.
- * Options of the socket (backlog, reuseport, buffers) are what they are. 0; SOCKET_EBADF: not open,
- * or no socket; SOCKET_EINVAL: no stream socket; SOCKET_ESTATE: the socket does not listen, or the
- * listener does already; SOCKET_EEXIST: the loop has this descriptor already; SOCKET_ENOMEM. */
+ * Options of the socket (backlog, reuseport, buffers, mode) are what they are. The file of a unix
+ * socket is removed as SocketListener_listen says, by the last who listens. 0; SOCKET_EBADF: not
+ * open, or no socket; SOCKET_EINVAL: no stream socket; SOCKET_ESTATE: the socket does not listen,
+ * or the listener does already; SOCKET_EEXIST: the loop has this descriptor already; SOCKET_ENOMEM.
+ */
 SOCKET_API int SocketListener_listen_fd(SocketListener_T listener, int fd);
 
 /* The descriptor it listens on, the listener's own; SOCKET_ESTATE before it listens. */
 SOCKET_API int SocketListener_get_fd(SocketListener_T listener);
 
-/* The port it listens on, SOCKET_ESTATE before it listens. */
+/* The port it listens on, 0 for a unix socket; SOCKET_ESTATE before it listens. */
 SOCKET_API int SocketListener_get_port(SocketListener_T listener);
 
 /* Stop and start accepting; connections meanwhile wait in the kernel's backlog. 0. */

@@ -88,8 +88,10 @@ void AccessLog::append_escaped(const char *text) {
 void AccessLog::add(SocketHTTP_T exchange) {
   const std::lock_guard lock(mutex_);
   if (pending_.size() >= kMaxPending) write_pending();
-  char peer[64] = "-";
+  char peer[128] = "-";
   if (SocketHTTP_get_peer(exchange, peer, sizeof peer) < 0) peer[0] = '-', peer[1] = 0;
+  // Where a unix socket is bound is the client's own text.
+  if (std::strncmp(peer, "unix:", 5) == 0) peer[5] = 0;
   const bool first = pending_.empty();
   pending_.append(peer).append(" - - ").append(timestamp()).append(" \"");
   append_escaped(SocketHTTP_get_method(exchange));

@@ -19,6 +19,7 @@
 #include <new>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 namespace cli {
 namespace {
@@ -36,14 +37,17 @@ void raise_descriptor_limit() {
 
 int library_failed() { return complain(kFailed, Socket_last_error_message()); }
 
-// "http://127.0.0.1:8080" of a socket that somebody else has bound.
+// "http://127.0.0.1:8080" or "unix:/path" of a socket that somebody else has bound.
 std::string url_of(int fd) {
   sockaddr_storage storage{};
   socklen_t length = sizeof storage;
   const auto *address = reinterpret_cast<const sockaddr *>(&storage);
   char host[64], port[16];
-  if (getsockname(fd, reinterpret_cast<sockaddr *>(&storage), &length) != 0 ||
-      address->sa_family == AF_UNIX ||
+  const int unknown = getsockname(fd, reinterpret_cast<sockaddr *>(&storage), &length);
+  const auto *local = reinterpret_cast<const sockaddr_un *>(&storage);
+  if (unknown == 0 && address->sa_family == AF_UNIX && local->sun_path[0] == '/')
+    return std::string("unix:") + local->sun_path;
+  if (unknown || address->sa_family == AF_UNIX ||
       getnameinfo(address, length, host, sizeof host, port, sizeof port,
                   NI_NUMERICHOST | NI_NUMERICSERV) != 0)
     return "descriptor " + std::to_string(fd);
@@ -118,8 +122,9 @@ private:
   }
 
   void announce() const {
-    const std::string url = sockets_.given.empty() ? "http://" + settings_.address(sockets_.port)
-                                                   : url_of(sockets_.given[0]);
+    const std::string own = settings_.over_unix() ? "" : "http://";
+    const std::string url =
+        sockets_.given.empty() ? own + settings_.address(sockets_.port) : url_of(sockets_.given[0]);
     std::printf("socketpoll %s serving %s on %s (%s, %d worker%s; Ctrl-C stops)\n",
                 Socket_version(), settings_.folder.c_str(), url.c_str(),
                 SocketLoop_get_backend_name(loop_), settings_.workers,

@@ -33,6 +33,7 @@ int take_option(std::string_view name, const std::string &value, Settings &setti
 } // namespace
 
 std::string Settings::address(int on_port) const {
+  if (over_unix()) return bind;
   const bool bare_ipv6 = bind.find(':') != std::string::npos && bind[0] != '[';
   return (bare_ipv6 ? "[" + bind + "]" : bind) + ":" + std::to_string(on_port);
 }

@@ -17,7 +17,8 @@ struct Settings {
   bool quiet = false;
   bool help = false;
 
-  // "127.0.0.1:8080", "[::1]:8080".
+  bool over_unix() const { return bind.compare(0, 5, "unix:") == 0; }
+  // "127.0.0.1:8080", "[::1]:8080", "unix:/path".
   std::string address(int on_port) const;
 };
 

@@ -32,7 +32,9 @@ int Site::listen(int index, Sockets &sockets) {
   }
   if (given > 0) return 0;
   const bool first = index == 0;
-  if (sockets.workers > 1)
+  const bool over_unix = settings_.over_unix();
+  if (over_unix && !first) return take_over(sockets.open[0], true); // one socket for all
+  if (sockets.workers > 1 && !over_unix)
     SocketHTTPServer_set_reuseport(server_,
                                    first ? SOCKET_REUSEPORT_FIRST : SOCKET_REUSEPORT_SHARE);
   const int port = first ? settings_.port : sockets.port;

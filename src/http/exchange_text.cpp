@@ -5,6 +5,7 @@
 #include "http/h1_session.hpp"
 #include "http/percent.hpp"
 #include "http/server.hpp"
+#include "net/os_unix.hpp"
 
 #include <algorithm>
 
@@ -64,7 +65,11 @@ const char *Exchange::parameter_text(std::string_view name) {
 
 Result<int> Exchange::format_peer(std::span<char> out) const noexcept {
   if (!session_) return Error{SOCKET_ECLOSED};
-  return session_->peer().format_host(out);
+  const Address &peer = session_->peer();
+  if (peer.family == AF_UNIX) // most have no name, so none is kept
+    if (auto name = os::name_of_peer(session_->transport().fd()); name.ok())
+      return name->format(out);
+  return peer.format_host(out);
 }
 
 std::string_view Exchange::parameter(size_t index) const noexcept {

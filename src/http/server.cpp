@@ -89,15 +89,12 @@ template <class Listen> Status Server::add_endpoint(Listen &&listen) {
 }
 
 Status Server::listen(const char *address) {
-  const Status status = add_endpoint([&](Acceptor &acceptor) -> Status {
+  return add_endpoint([&](Acceptor &acceptor) {
     os::ListenOptions options;
     options.backlog = SOCKET_LISTENER_BACKLOG;
     options.reuseport = reuseport_;
-    auto parsed = Address::parse(address);
-    return parsed.ok() ? acceptor.listen(*parsed, options) : Status(parsed.error());
+    return acceptor.listen(address, options);
   });
-  if (!status.ok()) return explain(status.error(), "cannot listen on %s", address);
-  return {};
 }
 
 Status Server::listen_on(int fd) {

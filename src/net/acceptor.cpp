@@ -2,6 +2,7 @@
 
 #include "SocketListener.h"
 
+#include "base/error.hpp"
 #include "net/loop.hpp"
 #include "net/tcp_transport.hpp"
 
@@ -30,19 +31,52 @@ Acceptor::Acceptor(Loop &loop, AcceptorDelegate &delegate)
   loop.timers().join(*this);
 }
 
-Status Acceptor::listen(const Address &address, const os::ListenOptions &options) {
-  auto fd = os::listen_tcp(address, options, loop().network());
+Status Acceptor::listen(const char *address, const os::ListenOptions &options) {
+  const Status status =
+      SockName::is_unix(address) ? listen_unix(address, options) : listen_tcp(address, options);
+  return status.ok() ? status : explain(status.error(), "cannot listen on %s", address);
+}
+
+Status Acceptor::listen_tcp(const char *address, const os::ListenOptions &options) {
+  const auto parsed = Address::parse(address);
+  if (!parsed.ok()) return parsed.error();
+  if (options.mode >= 0) return Error{SOCKET_ENOTSUP};
+  auto fd = os::listen_tcp(*parsed, options, loop().network());
   if (!fd.ok()) return fd.error();
   const Status status = begin(fd->get());
   if (status.ok()) fd_ = fd.take();
   return status;
 }
 
+Status Acceptor::listen_unix(const char *address, const os::ListenOptions &options) {
+  const auto name = SockName::parse(address);
+  if (!name.ok()) return name.error();
+  if (loop().network()) return Error{SOCKET_ENOTSUP}; // a simulated one, which has only TCP
+  auto file = std::make_unique<os::SocketFile>();
+  auto fd = os::listen_unix(*name, options, *file);
+  if (!fd.ok()) return fd.error();
+  file_ = std::move(file);
+  fd_ = fd.take();
+  try {
+    const Status status = begin(fd_.get());
+    if (!status.ok()) close();
+    return status;
+  } catch (const std::bad_alloc &) {
+    close();
+    throw;
+  }
+}
+
 Status Acceptor::listen_on(int fd) {
   Status status = os::prepare_listening(fd);
-  if (status.ok()) status = begin(fd);
-  if (status.ok()) fd_ = Fd(fd);
-  return status;
+  if (!status.ok()) return status;
+  const os::SocketFile file = os::file_of(fd);
+  auto kept = file ? std::make_unique<os::SocketFile>(file) : nullptr;
+  status = begin(fd);
+  if (!status.ok()) return status;
+  fd_ = Fd(fd);
+  file_ = std::move(kept);
+  return {};
 }
 
 Status Acceptor::begin(int fd) {
@@ -55,7 +89,11 @@ Status Acceptor::begin(int fd) {
 void Acceptor::close() noexcept {
   unwatch();
   loop().timers().disarm(*this);
+  // Looked at while our socket holds the inode, whose number is nobody else's until then.
+  const bool remove = file_ && file_->is_there();
   fd_.reset();
+  if (remove) file_->remove_if_dead();
+  file_.reset();
   stalled_ = 0; // connections that outlive it have nothing to wake up
 }
 
@@ -89,7 +127,8 @@ bool Acceptor::accept_one() {
   }
   connections_++;
   try {
-    delegate_.on_accepted(std::make_unique<TcpTransport>(loop(), std::move(accepted->fd)),
+    const Medium medium = accepted->peer.family == AF_UNIX ? Medium::unix_socket : Medium::tcp;
+    delegate_.on_accepted(std::make_unique<TcpTransport>(loop(), std::move(accepted->fd), medium),
                           accepted->peer);
   } catch (const std::bad_alloc &) {
     connections_--;

@@ -1,12 +1,15 @@
-// A listening socket: accepts in batches, and stops accepting while descriptors or the limit on
-// connections are used up, without spinning on the connection that waits.
+// A listening socket, TCP or unix: accepts in batches, and stops accepting while descriptors or the
+// limit on connections are used up, without spinning on the connection that waits.
 #pragma once
 
 #include "net/address.hpp"
 #include "net/os_socket.hpp"
+#include "net/os_unix.hpp"
 #include "net/timer_heap.hpp"
 #include "net/transport.hpp"
 #include "net/watch.hpp"
+
+#include <memory>
 
 namespace socketpoll {
 
@@ -26,7 +29,9 @@ public:
   // Throws std::bad_alloc.
   Acceptor(Loop &loop, AcceptorDelegate &delegate);
 
-  Status listen(const Address &address, const os::ListenOptions &options);
+  // "127.0.0.1:80", "unix:/path" and the like, SockName::parse without a scope. What is wrong is
+  // explained. Throws std::bad_alloc.
+  Status listen(const char *address, const os::ListenOptions &options);
   // On a socket that listens already; its owner from here on, unless this fails. SOCKET_EBADF,
   // SOCKET_EINVAL: no stream socket, SOCKET_ESTATE: does not listen.
   Status listen_on(int fd);
@@ -47,6 +52,8 @@ private:
   void on_no_memory() noexcept override { stall(SOCKET_ENOMEM); }
   void on_timer() override;
 
+  Status listen_tcp(const char *address, const os::ListenOptions &options);
+  Status listen_unix(const char *address, const os::ListenOptions &options);
   Status begin(int fd);
   bool accept_one();
   Status watch_again() noexcept;
@@ -56,6 +63,7 @@ private:
 
   AcceptorDelegate &delegate_;
   Fd fd_;
+  std::unique_ptr<os::SocketFile> file_; // of a unix socket that is bound to a path
   int limit_;
   int connections_ = 0;
   int stalled_ = 0; // why it does not accept, or 0

@@ -112,12 +112,17 @@ socklen_t Address::to_sockaddr(sockaddr_storage &storage) const noexcept {
 
 Result<int> Address::format_host(std::span<char> out) const noexcept {
   if (family == AF_UNSPEC) return Error{SOCKET_ENOTCONN};
+  if (family == AF_UNIX) {
+    const int length = std::snprintf(out.data(), out.size(), "unix:");
+    return static_cast<size_t>(length) < out.size() ? Result<int>(length) : Error{SOCKET_EINVAL};
+  }
   if (!inet_ntop(family, bytes, out.data(), static_cast<socklen_t>(out.size())))
     return Error{SOCKET_EINVAL};
   return static_cast<int>(std::strlen(out.data()));
 }
 
 Result<int> Address::format(std::span<char> out) const noexcept {
+  if (family == AF_UNIX) return format_host(out);
   char host[INET6_ADDRSTRLEN];
   if (const auto length = format_host(host); !length.ok()) return length;
   const char *shape = family == AF_INET6 ? "[%s]:%u" : "%s:%u";

@@ -33,7 +33,8 @@ struct HostPort {
 // SOCKET_ENAMETOOLONG beyond 253 characters (RFC 1035, 2.3.4), a final dot aside; SOCKET_EPORT.
 Result<HostPort> split_host_port(std::string_view text) noexcept;
 
-// 20 bytes, so that every connection can keep its peer's. Keeps no scope: see SockName.
+// 20 bytes, so that every connection can keep its peer's. Keeps no scope: see SockName. The family
+// may be AF_UNIX as well, of a peer whose name is asked of its descriptor where it matters.
 struct Address {
   uint8_t bytes[16] = {};
   uint16_t port = 0; // host order
@@ -49,9 +50,10 @@ struct Address {
   socklen_t to_sockaddr(sockaddr_storage &storage) const noexcept;
 
   static constexpr size_t kTextBytes = 48;
-  // Writes "127.0.0.1:80" or "[::1]:80" and a NUL; the length, or SOCKET_EINVAL if it does not fit.
+  // Writes "127.0.0.1:80", "[::1]:80" or "unix:" and a NUL; the length, or SOCKET_EINVAL if it does
+  // not fit.
   Result<int> format(std::span<char> out) const noexcept;
-  // The same without the port and the brackets: "127.0.0.1", "::1".
+  // The same without the port and the brackets: "127.0.0.1", "::1", "unix:".
   Result<int> format_host(std::span<char> out) const noexcept;
 };
 

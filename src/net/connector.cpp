@@ -1,5 +1,7 @@
 #include "net/connector.hpp"
 
+#include "net/os_unix.hpp"
+
 #include <algorithm>
 #include <new>
 #include <utility>
@@ -9,6 +11,8 @@ namespace socketpoll {
 constinit ConnectCalls connect_calls;
 
 namespace {
+
+constexpr int64_t kMostRetryMs = 64;
 
 // How much a failure tells. What this machine lacks comes first: the address was not even tried.
 int weight(int code) noexcept {
@@ -63,12 +67,16 @@ bool Connector::begin(Attempt &attempt, const Address &address) noexcept {
     end(attempt);
     return false;
   }
-  // Connected at once or not, the outcome comes from the loop: the socket is writable then.
-  attempt.fd = fd.take();
   attempt.address = address;
+  watch_outcome(attempt, fd.take());
+  return true;
+}
+
+// Connected at once or not, the outcome comes from the loop: the socket is writable then.
+void Connector::watch_outcome(Attempt &attempt, Fd fd) noexcept {
+  attempt.fd = std::move(fd);
   attempt.watch(attempt.fd.get());
   attempt.want(POLL_WRITE);
-  return true;
 }
 
 void Connector::end(Attempt &attempt) noexcept {
@@ -135,6 +143,31 @@ Status Connector::start(std::string_view host, uint16_t port, int family) {
   return lookup_->start(host, family);
 }
 
+void Connector::start(const SockName &name) {
+  loop_.timers().join(*this);
+  name_ = std::make_unique<SockName>(name);
+  proceed();
+}
+
+// Connected at once or not at all; the outcome comes from the loop all the same.
+void Connector::proceed_by_name() noexcept {
+  auto fd = os::unix_socket();
+  const Status status = fd.ok() ? os::connect_unix(fd->get(), *name_) : Status(fd.error());
+  if (status.code() == SOCKET_EAGAIN) {
+    loop_.timers().arm(*this, loop_.clock().now_ns() + retry_ms_ * kNsPerMs);
+    retry_ms_ = std::min<int64_t>(retry_ms_ * 2, kMostRetryMs);
+    return;
+  }
+  if (!status.ok()) {
+    note(status.code());
+    return loop_.defer(*this);
+  }
+  name_.reset();
+  attempts_.push_back(first_);
+  first_.address.family = AF_UNIX;
+  watch_outcome(first_, fd.take());
+}
+
 void Connector::on_lookup(std::span<const Address> found, int code) {
   const size_t before = untried_.size();
   untried_.insert(untried_.end(), found.begin(), found.end());
@@ -176,6 +209,7 @@ Address Connector::take_next() noexcept {
 
 void Connector::proceed() noexcept {
   loop_.timers().disarm(*this);
+  if (name_) return proceed_by_name();
   while (!untried_.empty()) {
     if (next_ns_ > 0 && next_ns_ > loop_.clock().now_ns())
       return loop_.timers().arm(*this, next_ns_);

@@ -1,6 +1,7 @@
-// Net floor. From addresses, or a name and a port, to one connected TCP socket: Happy Eyeballs,
-// version 2 (RFC 8305). The first address is tried at once, the next one when an attempt has failed
-// or 250 ms have passed, the families taking turns; the first that connects ends the others.
+// Net floor. From addresses, a name and a port, or a unix name, to one connected socket. Of several
+// addresses by Happy Eyeballs, version 2 (RFC 8305). The first address is tried at once, the next
+// one when an attempt has failed or 250 ms have passed, the families taking turns; the first that
+// connects ends the others.
 //
 // It has no deadline of its own: whoever has one destroys it. With a single address it costs no
 // allocation beside itself and no system call beside socket, connect and one change of the set.
@@ -9,6 +10,7 @@
 #include "net/loop.hpp"
 #include "net/os_socket.hpp"
 #include "net/resolver.hpp"
+#include "net/sock_name.hpp"
 
 #include <memory>
 #include <span>
@@ -55,6 +57,9 @@ public:
   // Resolves `host` (a name or a numeric address) for `family` (AF_UNSPEC: any). The failures of
   // Lookup::start. Throws std::bad_alloc.
   Status start(std::string_view host, uint16_t port, int family = AF_UNSPEC);
+  // A unix socket. While its backlog is full, which the kernel does not tell the end of, it is
+  // tried again after 1, 2, 4... up to 64 ms. Throws std::bad_alloc.
+  void start(const SockName &name);
 
   // Nothing is told from here on and every descriptor is closed. What destroying it does.
   void cancel() noexcept;
@@ -79,9 +84,11 @@ private:
   void on_lookup(std::span<const Address> found, int code) override;
 
   void proceed() noexcept;
+  void proceed_by_name() noexcept;
   void delay_for_ipv6() noexcept;
   Attempt *idle_attempt() noexcept;
   bool begin(Attempt &attempt, const Address &address) noexcept;
+  void watch_outcome(Attempt &attempt, Fd fd) noexcept;
   Address take_next() noexcept;
   void connected(Attempt &attempt);
   void failed(Attempt &attempt, int code) noexcept;
@@ -94,7 +101,9 @@ private:
   List<Attempt, AttemptTag> attempts_;
   std::vector<Address> untried_;
   std::unique_ptr<Lookup> lookup_; // while it may bring more
+  std::unique_ptr<SockName> name_; // of a unix socket, instead of all that
   int64_t next_ns_ = 0;            // no attempt before; 0: at once
+  int64_t retry_ms_ = 1;           // of name_
   int failure_ = 0;                // the most telling of the attempts'
   int lookup_code_ = 0;
   uint16_t port_ = 0;

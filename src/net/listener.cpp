@@ -14,10 +14,7 @@ Result<Listener *> Listener::create(Loop &loop) {
 
 Status Listener::listen(const char *address) {
   if (acceptor_.listening()) return Error{SOCKET_ESTATE};
-  auto parsed = Address::parse(address);
-  const Status status = parsed.ok() ? acceptor_.listen(*parsed, options_) : Status(parsed.error());
-  if (!status.ok()) return explain(status.error(), "cannot listen on %s", address);
-  return {};
+  return acceptor_.listen(address, options_);
 }
 
 Status Listener::listen_on(int fd) {

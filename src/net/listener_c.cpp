@@ -48,6 +48,13 @@ int SocketListener_set_send_buffer(SocketListener_T listener, int bytes) {
   });
 }
 
+int SocketListener_set_mode(SocketListener_T listener, int mode) {
+  return with<Listener>(listener, [&](Listener &self) {
+    if (mode < -1 || mode > 0777) return Status(Error{SOCKET_EINVAL});
+    return self.configure([&](os::ListenOptions &options) { options.mode = mode; });
+  });
+}
+
 int SocketListener_set_max_connections(SocketListener_T listener, int connections) {
   return with<Listener>(listener, [&](Listener &self) {
     if (connections < 1) return Status(Error{SOCKET_EINVAL});

@@ -3,10 +3,11 @@
 #include "SocketListener.h"
 
 #include "base/error.hpp"
+#include "net/os_plain.hpp"
+#include "net/sigpipe_guard.hpp"
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/sendfile.h>
@@ -15,36 +16,6 @@
 namespace socketpoll::os {
 
 namespace {
-
-// sendfile(2) has no MSG_NOSIGNAL, so SIGPIPE is blocked around it, and one that it caused is taken
-// off the thread again. A SIGPIPE that was pending before stays pending.
-class SigpipeGuard {
-public:
-  SigpipeGuard() noexcept {
-    sigemptyset(&sigpipe_);
-    sigaddset(&sigpipe_, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
-    if (sigismember(&before_, SIGPIPE)) {
-      sigset_t pending;
-      sigpending(&pending);
-      was_pending_ = sigismember(&pending, SIGPIPE) != 0;
-    }
-  }
-  SigpipeGuard(const SigpipeGuard &) = delete;
-  SigpipeGuard &operator=(const SigpipeGuard &) = delete;
-  ~SigpipeGuard() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
-  void swallow() noexcept {
-    if (was_pending_) return;
-    const timespec now{0, 0};
-    while (sigtimedwait(&sigpipe_, nullptr, &now) < 0 && errno == EINTR) {
-    }
-  }
-
-private:
-  sigset_t sigpipe_, before_;
-  bool was_pending_ = false;
-};
 
 template <class Call> auto restart(Call &&call) noexcept {
   decltype(call()) outcome;
@@ -158,7 +129,9 @@ Result<Accepted> accept_tcp(int listener) noexcept {
                      SOCK_NONBLOCK | SOCK_CLOEXEC);
   });
   if (fd < 0) return last_system_error();
-  return Accepted{Fd(fd), Address::from_sockaddr(storage)};
+  Accepted accepted{Fd(fd), Address::from_sockaddr(storage)};
+  if (storage.ss_family == AF_UNIX || length == 0) accepted.peer.family = AF_UNIX;
+  return accepted;
 }
 
 Status connect_tcp(int fd, const Address &address) noexcept {
@@ -211,14 +184,18 @@ Status set_keepalive(int fd, int idle_s, int interval_s, int count) noexcept {
   return status;
 }
 
-Result<size_t> receive(int fd, std::span<char> into) noexcept {
+Result<size_t> receive(Channel channel, std::span<char> into) noexcept {
+  const int fd = channel.fd;
+  if (channel.plain) return read_plain(fd, into);
   if (is_simulated(fd))
     return simulated<Result<size_t>>(fd,
                                      [&](SimulatedSocket &socket) { return socket.receive(into); });
   return count_of(restart([&] { return ::recv(fd, into.data(), into.size(), 0); }));
 }
 
-Result<size_t> send(int fd, std::span<const iovec> slices, bool more_follows) noexcept {
+Result<size_t> send(Channel channel, std::span<const iovec> slices, bool more_follows) noexcept {
+  const int fd = channel.fd;
+  if (channel.plain) return write_plain(fd, slices);
   if (is_simulated(fd))
     return simulated<Result<size_t>>(fd,
                                      [&](SimulatedSocket &socket) { return socket.send(slices); });
@@ -233,18 +210,19 @@ Result<size_t> send(int fd, std::span<const iovec> slices, bool more_follows) no
 }
 
 namespace {
-Result<size_t> send_copied(int fd, int file, int64_t offset, size_t length) noexcept {
+Result<size_t> send_copied(Channel channel, int file, int64_t offset, size_t length) noexcept {
   char bytes[16384];
   const auto read = count_of(
       restart([&] { return ::pread(file, bytes, std::min(length, sizeof bytes), offset); }));
   if (!read.ok() || *read == 0) return read;
   const iovec slice{bytes, *read};
-  return send(fd, {&slice, 1}, false);
+  return send(channel, {&slice, 1}, false);
 }
 } // namespace
 
-Result<size_t> send_file(int fd, int file, int64_t offset, size_t length) noexcept {
-  if (is_simulated(fd)) return send_copied(fd, file, offset, length);
+Result<size_t> send_file(Channel channel, int file, int64_t offset, size_t length) noexcept {
+  const int fd = channel.fd;
+  if (is_simulated(fd)) return send_copied(channel, file, offset, length);
   SigpipeGuard guard;
   off_t position = offset;
   const ssize_t sent = restart([&] { return ::sendfile(fd, file, &position, length); });
@@ -281,7 +259,10 @@ Result<Pipe> make_pipe() noexcept {
   return pipe;
 }
 
-bool can_splice(int fd) noexcept { return fd >= 0 && !is_simulated(fd); }
+bool can_splice(Channel channel) noexcept {
+  if (channel.plain) return is_pipe(channel.fd); // some terminals take what they then refuse
+  return channel.fd >= 0 && !is_simulated(channel.fd);
+}
 
 Result<size_t> splice_from(int fd, const Pipe &pipe, size_t length) noexcept {
   return count_of(restart([&] {
@@ -304,7 +285,7 @@ Result<size_t> splice_to(int fd, const Pipe &pipe, size_t length, bool more_foll
 }
 #else
 Result<Pipe> make_pipe() noexcept { return Error{SOCKET_ENOTSUP}; }
-bool can_splice(int) noexcept { return false; }
+bool can_splice(Channel) noexcept { return false; }
 Result<size_t> splice_from(int, const Pipe &, size_t) noexcept { return Error{SOCKET_ENOTSUP}; }
 Result<size_t> splice_to(int, const Pipe &, size_t, bool) noexcept { return Error{SOCKET_ENOTSUP}; }
 #endif

@@ -1,4 +1,4 @@
-// The system calls of TCP sockets, as results. The only file of this floor that knows which
+// The system calls of TCP sockets, as results, and those of streams of any kind. Knows which
 // platform has accept4, SOCK_NONBLOCK or sendfile.
 #pragma once
 
@@ -50,6 +50,7 @@ struct ListenOptions {
   int reuseport = 0; // SocketReuseport
   int receive_buffer = 0;
   int send_buffer = 0;
+  int mode = -1; // of a unix socket's file; -1: as the umask has it
 };
 Result<Fd> listen_tcp(const Address &address, const ListenOptions &options,
                       Network *simulation) noexcept;
@@ -63,7 +64,7 @@ struct Accepted {
   Fd fd;
   Address peer;
 };
-// SOCKET_EAGAIN when there is none.
+// Also of a unix listener; of such a peer the family alone. SOCKET_EAGAIN when there is none.
 Result<Accepted> accept_tcp(int listener) noexcept;
 
 // Begins to connect; SOCKET_EAGAIN while it is under way.
@@ -79,11 +80,18 @@ Status set_keepalive(int fd, int idle_s, int interval_s, int count) noexcept;
 // What one send may be given, well under IOV_MAX (1,024 on every system in use).
 inline constexpr size_t kMaxSlices = 64;
 
+// A descriptor that bytes go through: a socket unless it is said to be plain (os_plain.hpp).
+struct Channel {
+  Channel(int number, bool is_plain = false) noexcept : fd(number), plain(is_plain) {}
+  int fd;
+  bool plain;
+};
+
 // All without SIGPIPE, restarted after EINTR. SOCKET_EAGAIN when the kernel takes or has nothing.
-Result<size_t> receive(int fd, std::span<char> into) noexcept;
-Result<size_t> send(int fd, std::span<const iovec> slices, bool more_follows) noexcept;
+Result<size_t> receive(Channel channel, std::span<char> into) noexcept;
+Result<size_t> send(Channel channel, std::span<const iovec> slices, bool more_follows) noexcept;
 // Sends from a file. 0: the file ends before `offset`.
-Result<size_t> send_file(int fd, int file, int64_t offset, size_t length) noexcept;
+Result<size_t> send_file(Channel channel, int file, int64_t offset, size_t length) noexcept;
 Status shutdown_sending(int fd) noexcept;
 
 // A pipe that bytes go through from one descriptor to another without being copied, splice(2); its
@@ -93,7 +101,7 @@ struct Pipe {
 };
 Result<Pipe> make_pipe() noexcept;
 // Whether the kernel can move the bytes of that descriptor.
-bool can_splice(int fd) noexcept;
+bool can_splice(Channel channel) noexcept;
 // SOCKET_EINVAL: not from, or not to, a descriptor of this kind. 0: the end.
 Result<size_t> splice_from(int fd, const Pipe &pipe, size_t length) noexcept;
 Result<size_t> splice_to(int fd, const Pipe &pipe, size_t length, bool more_follows) noexcept;

@@ -159,13 +159,13 @@ void OutputQueue::append_file(FileRange range) {
   append(std::move(segment), length);
 }
 
-Result<size_t> OutputQueue::send_front(int fd) noexcept {
+Result<size_t> OutputQueue::send_front(os::Channel fd) noexcept {
   Segment *front = segments_.front();
   if (front->is_file()) {
     const auto length = static_cast<size_t>(std::min(front->file.length, kMaxFileBytes));
     return os::send_file(fd, front->file.file->get(), front->file.offset, length);
   }
-  if (front->pipe) return front->pipe.drain(fd, segments_.next(*front) != nullptr);
+  if (front->pipe) return front->pipe.drain(fd.fd, segments_.next(*front) != nullptr);
   iovec slices[os::kMaxSlices];
   size_t count = 0;
   Segment *segment = front;
@@ -210,7 +210,7 @@ Status OutputQueue::file_ended(int code) noexcept {
   return {};
 }
 
-Result<int64_t> OutputQueue::flush(int fd) noexcept {
+Result<int64_t> OutputQueue::flush(os::Channel fd) noexcept {
   int64_t total = 0;
   while (!empty()) {
     const bool file = segments_.front()->is_file();

@@ -74,7 +74,7 @@ public:
 
   // Sends until the queue is empty or the kernel takes no more; how many bytes went. On an error
   // nothing that was queued before it is lost track of: the queue stays as it is.
-  Result<int64_t> flush(int fd) noexcept;
+  Result<int64_t> flush(os::Channel fd) noexcept;
   void clear() noexcept;
 
 private:
@@ -82,7 +82,7 @@ private:
   using Segments = List<Segment, SegmentTag>;
   template <class Cut> void append_all(Cut &&cut);
   Segment &append(std::unique_ptr<Segment> segment, int64_t bytes) noexcept;
-  Result<size_t> send_front(int fd) noexcept;
+  Result<size_t> send_front(os::Channel fd) noexcept;
   void tell_of_front(Segment &front) noexcept;
   Status file_ended(int code) noexcept;
   void consume(size_t sent) noexcept;

@@ -1,6 +1,7 @@
 #include "net/stream.hpp"
 
 #include "net/listener.hpp"
+#include "net/stream_extras.hpp"
 
 #include <algorithm>
 
@@ -23,15 +24,15 @@ Stream::~Stream() = default;
 
 Result<Stream *> Stream::connect(Loop &loop, std::string_view address, int timeout_ms) {
   if (timeout_ms < -1) return Error{SOCKET_EINVAL};
-  auto parts = split_host_port(address);
-  if (!parts.ok()) return parts.error();
-  std::unique_ptr<Stream> made(new Stream(loop, std::make_unique<TcpTransport>(loop)));
+  const bool local = SockName::is_unix(address);
+  std::unique_ptr<Stream> made(new Stream(
+      loop, std::make_unique<TcpTransport>(loop, local ? Medium::unix_socket : Medium::tcp)));
   made->connector_.reset(new Connector(loop, *made));
   if (timeout_ms >= 0) made->connect_deadline_ns_ = loop.clock().now_ns() + timeout_ms * kNsPerMs;
   auto stream = adopt(std::move(made));
   if (!stream.ok()) return stream;
   try {
-    const Status status = (*stream)->begin_connect(*parts);
+    const Status status = (*stream)->begin_connect(address);
     if (!status.ok()) return (*stream)->dispose(), status.error();
   } catch (const std::bad_alloc &) {
     (*stream)->dispose();
@@ -39,6 +40,17 @@ Result<Stream *> Stream::connect(Loop &loop, std::string_view address, int timeo
   }
   (*stream)->schedule();
   return stream;
+}
+
+Status Stream::begin_connect(std::string_view address) {
+  if (SockName::is_unix(address)) {
+    const auto name = SockName::parse(address);
+    if (!name.ok()) return name.error();
+    if (loop().network()) return Error{SOCKET_ENOTSUP}; // a simulated one, which has only TCP
+    return connector_->start(*name), Status();
+  }
+  const auto parts = split_host_port(address);
+  return parts.ok() ? begin_connect(*parts) : Status(parts.error());
 }
 
 Status Stream::begin_connect(const HostPort &to) {
@@ -51,9 +63,9 @@ Status Stream::begin_connect(const HostPort &to) {
   return {};
 }
 
-Result<Stream *> Stream::connected(Loop &loop, Fd fd) {
+Result<Stream *> Stream::connected(Loop &loop, Fd fd, Medium medium) {
   return adopt(std::unique_ptr<Stream>(
-      new Stream(loop, std::make_unique<TcpTransport>(loop, std::move(fd)))));
+      new Stream(loop, std::make_unique<TcpTransport>(loop, std::move(fd), medium))));
 }
 
 Result<Stream *> Stream::accept(Listener &listener, std::unique_ptr<Transport> transport) {
@@ -69,6 +81,7 @@ Result<Stream *> Stream::accept(Listener &listener, std::unique_ptr<Transport> t
 
 Status Stream::start() {
   if (!transport_->open()) return Error{SOCKET_ECLOSED};
+  if (const Status status = transport_->may_read(); !status.ok()) return status;
   if (ops_ && ops_->has_reader()) return Error{SOCKET_EBUSY};
   if (ops_ && !started_) take_over();
   started_ = true;
@@ -164,6 +177,7 @@ Status Stream::set_idle_timeout(int timeout_ms) {
 Result<int> Stream::open_fd() const noexcept {
   if (!transport_->open()) return Error{SOCKET_ECLOSED};
   if (transport_->connecting()) return Error{SOCKET_ENOTCONN};
+  if (transport_->fd() < 0) return Error{SOCKET_ECLOSED}; // a pipe whose sending side has ended
   return transport_->fd();
 }
 
@@ -197,6 +211,11 @@ void Stream::on_timer() {
 // ---- What the transport tells
 
 std::span<char> Stream::receive_buffer() {
+  if (extras_ && extras_->fds.wanted()) return {}; // receive_from() does it
+  return own_receive_buffer();
+}
+
+std::span<char> Stream::own_receive_buffer() {
   if (ops_ && ops_->reading()) return ops_->receive_buffer();
   if (pushes()) return loop().scratch();
   return loop().receive_chunk(kLeastPullRead);
@@ -204,7 +223,9 @@ std::span<char> Stream::receive_buffer() {
 
 Result<size_t> Stream::receive_from(int fd) {
   last_read_ns_ = loop().now_ns();
-  return ops_->receive_from(fd);
+  std::span<char> into;
+  if (extras_ && extras_->fds.wanted()) into = own_receive_buffer();
+  return into.empty() ? ops_->receive_from(fd) : receive_with_fds(fd, into);
 }
 
 void Stream::on_data(std::span<char> bytes) {
@@ -285,6 +306,7 @@ Result<Future *> Stream::async_connect(Loop &loop, std::string_view address, int
 Status Stream::may_begin_reading() const noexcept {
   if (started_) return Error{SOCKET_ESTATE};
   if (closing_) return Error{SOCKET_ECLOSED};
+  if (const Status status = transport_->may_read(); !status.ok()) return status.error();
   // What an operation has left over is there even when the connection is gone.
   if (!transport_->open() && !(ops_ && ops_->has_leftover())) return Error{SOCKET_ECLOSED};
   return {};
@@ -348,6 +370,7 @@ void Stream::leave_listener() noexcept {
 void Stream::on_dispose() noexcept {
   transport_->set_sink(nullptr);
   connector_.reset();
+  extras_.reset();
   if (ops_) ops_->end();
   transport_->abort(0);
   loop().timers().disarm(*this);

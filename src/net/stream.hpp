@@ -5,13 +5,18 @@
 
 #include "net/connector.hpp"
 #include "net/loop.hpp"
+#include "net/os_unix.hpp"
 #include "net/stream_ops.hpp"
 #include "net/tcp_transport.hpp"
 
 namespace socketpoll {
 
+namespace os {
+struct WindowSize;
+}
 class Listener;
 struct AcceptedTag;
+struct StreamExtras;
 
 class Stream final : public LoopObject,
                      private TransportSink,
@@ -21,10 +26,19 @@ class Stream final : public LoopObject,
 public:
   static constexpr HandleKind kHandleKind = HandleKind::stream;
 
-  // To "host:port", the host a name or a number. What is wrong with the text is told at once.
+  // To "host:port", the host a name or a number, or to a unix name. What is wrong with the text is
+  // told at once.
   static Result<Stream *> connect(Loop &loop, std::string_view address, int timeout_ms);
   // Over a descriptor that is connected already.
-  static Result<Stream *> connected(Loop &loop, Fd fd);
+  static Result<Stream *> connected(Loop &loop, Fd fd, Medium medium = Medium::tcp);
+  // Over the program's own descriptor, which stays the program's, as it was, if this fails.
+  static Result<Stream *> adopt_fd(Loop &loop, int fd);
+  struct Pair {
+    Stream *first = nullptr, *second = nullptr;
+  };
+  static Result<Pair> socketpair(Loop &loop_a, Loop &loop_b);
+  // The reader, then the writer.
+  static Result<Pair> pipe(Loop &loop);
   // Goes on under another handle on another loop, where SOCKET_ACCEPTED tells of it; this one ends.
   // Throws std::bad_alloc.
   Status move(Loop &to, SocketCallback_T callback, void *user);
@@ -45,6 +59,18 @@ public:
   // SOCKET_ENOTCONN before it is connected, SOCKET_ECLOSED once it is closed.
   Result<int> open_fd() const noexcept;
   Transport &transport() noexcept { return *transport_; }
+
+  // ---- What not every medium has: SOCKET_ENOTSUP (stream_kinds.cpp)
+  Result<int> tcp_fd() const noexcept;
+  Result<int> socket_fd() const noexcept;
+  Result<SockName> own_name() const noexcept;
+  Result<SockName> peer_name() const noexcept;
+  Result<os::Credentials> peer_credentials() const noexcept;
+  Result<int64_t> send_fds(std::span<const char> bytes, std::span<const int> fds);
+  Status set_max_fds(int most);
+  Result<int> take_fds(std::span<int> out);
+  Status set_raw(bool on);
+  Result<os::WindowSize> window_size() const noexcept;
 
   // ---- Operations that complete once
   static Result<Future *> async_connect(Loop &loop, std::string_view address, int timeout_ms);
@@ -77,7 +103,9 @@ private:
   void take_over() noexcept;
 
   std::span<char> receive_buffer() override;
+  std::span<char> own_receive_buffer();
   Result<size_t> receive_from(int fd) override;
+  Result<size_t> receive_with_fds(int fd, std::span<char> into);
   void on_data(std::span<char> bytes) override;
   void on_drain() override { raise(SOCKET_DRAINED); }
   void on_eof() override;
@@ -93,7 +121,11 @@ private:
   Target target_of(int kind) const noexcept override;
   void on_dispose() noexcept override;
   void leave_listener() noexcept;
+  Status begin_connect(std::string_view address);
   Status begin_connect(const HostPort &to);
+  static Result<Stream *> without_fd(Loop &loop, Medium medium = Medium::tcp);
+  void attach(Fd fd, const os::Traits &traits) noexcept;
+  StreamExtras &extras();
 
   Status may_write() const noexcept;
   Result<int64_t> written(Status status) noexcept;
@@ -104,6 +136,7 @@ private:
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<StreamOps> ops_;
   ConnectorPtr connector_; // until it has connected
+  std::unique_ptr<StreamExtras> extras_;
   Listener *listener_ = nullptr;
   ChunkRef chunk_; // where the bytes of a pending SOCKET_DATA lie
   std::span<const char> data_;

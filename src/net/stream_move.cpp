@@ -8,13 +8,16 @@ class Stream::Arrival final : public Posted {
 public:
   Arrival(Loop &loop, SocketCallback_T callback, void *user) noexcept
       : loop_(loop), callback_(callback), user_(user) {}
-  void carry(Fd fd) noexcept { fd_ = std::move(fd); }
+  void carry(Fd fd, Medium medium) noexcept {
+    fd_ = std::move(fd);
+    medium_ = medium;
+  }
 
   // Without memory it costs that connection only, as when one is accepted.
   void deliver() override {
     const std::unique_ptr<Arrival> self(this);
     try {
-      auto stream = connected(loop_, std::move(fd_));
+      auto stream = connected(loop_, std::move(fd_), medium_);
       if (!stream.ok()) return;
       (*stream)->set_target(callback_, user_);
       (*stream)->raise(SOCKET_ACCEPTED);
@@ -27,6 +30,7 @@ private:
   SocketCallback_T callback_;
   void *user_;
   Fd fd_;
+  Medium medium_ = Medium::tcp;
 };
 
 // All that the peer sent is in the kernel still.
@@ -43,7 +47,7 @@ Status Stream::move(Loop &to, SocketCallback_T callback, void *user) {
   auto arrival = std::make_unique<Arrival>(to, callback, user);
   auto fd = transport_->detach();
   if (!fd.ok()) return fd.error();
-  arrival->carry(fd.take());
+  arrival->carry(fd.take(), transport_->medium());
   (void)to.post(std::move(arrival)); // it is there, whatever became of the wakeup
   dispose();
   return {};

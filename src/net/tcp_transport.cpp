@@ -1,6 +1,7 @@
 #include "net/tcp_transport.hpp"
 
 #include "net/loop.hpp"
+#include "net/os_unix.hpp"
 
 #include <algorithm>
 #include <netinet/tcp.h>
@@ -20,40 +21,47 @@ size_t whole_slices(std::span<const iovec> slices, size_t &bytes) noexcept {
 
 } // namespace
 
-TcpTransport::TcpTransport(Loop &loop, Fd fd) noexcept
-    : Watch(loop), output_(loop), fd_(std::move(fd)), progress_ns_(loop.now_ns()),
-      state_(State::open) {
-  watch(fd_.get());
-  // Whatever belongs together is written together, so Nagle's delay helps nobody (RFC 896).
-  (void)os::set_option(fd_.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+TcpTransport::TcpTransport(Loop &loop, Fd fd, Medium medium) noexcept : TcpTransport(loop, medium) {
+  attach(std::move(fd), {medium});
 }
 
-TcpTransport::TcpTransport(Loop &loop) noexcept
-    : Watch(loop), output_(loop), progress_ns_(loop.now_ns()), state_(State::connecting) {}
+TcpTransport::TcpTransport(Loop &loop, Medium medium) noexcept
+    : Watch(loop), output_(loop), progress_ns_(loop.now_ns()), state_(State::connecting),
+      medium_(medium) {}
 
-void TcpTransport::established(Fd fd) {
-  if (state_ != State::connecting) return; // given up meanwhile
+void TcpTransport::attach(Fd fd, const os::Traits &traits) noexcept {
   fd_ = std::move(fd);
   if (watched_fd() < 0) watch(fd_.get());
-  (void)os::set_option(fd_.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  // Whatever belongs together is written together, so Nagle's delay helps nobody (RFC 896).
+  if (traits.medium == Medium::tcp) (void)os::set_option(fd_.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  medium_ = traits.medium;
+  never_reads_ = !traits.reads;
+  shut_ = shut_after_output_ = !traits.writes;
+  unblocked_ = traits.unblocked;
   state_ = State::open;
   progress_ns_ = loop().now_ns();
   update_interest();
+}
+
+void TcpTransport::established(Fd fd) {
+  if (state_ != State::connecting) return; // given up meanwhile
+  attach(std::move(fd), {medium_});
   if (sink_) sink_->on_connected();
 }
 
-TcpTransport::~TcpTransport() { unwatch(); }
+TcpTransport::~TcpTransport() { let_go(); }
 
 void TcpTransport::update_interest() noexcept {
   if (state_ == State::connecting || state_ == State::closed) return;
   int events = 0;
-  if (!output_.empty()) events |= POLL_WRITE;
+  if (!output_.empty() || awaits_room_) events |= POLL_WRITE;
   if (may_receive()) events |= POLL_READ;
   want(events);
 }
 
 bool TcpTransport::may_receive() const noexcept {
-  return (state_ == State::open || state_ == State::broken) && reading_ && !saw_eof_;
+  return (state_ == State::open || state_ == State::broken) && reading_ && !saw_eof_ &&
+         !never_reads_;
 }
 
 void TcpTransport::read(bool on) noexcept {
@@ -63,7 +71,15 @@ void TcpTransport::read(bool on) noexcept {
 
 void TcpTransport::on_ready(int events) {
   constexpr int kBroken = POLL_ERROR | POLL_HANGUP;
-  if ((events & (POLL_WRITE | kBroken)) && !output_.empty()) flush();
+  if (events & (POLL_WRITE | kBroken)) {
+    if (!output_.empty())
+      flush();
+    else if (awaits_room_)
+      tell_of_room();
+    // A terminal without a reader has no error to tell, and hangs up again and again.
+    if ((events & POLL_HANGUP) && medium_ == Medium::plain && !output_.empty())
+      sending_failed(SOCKET_EPIPE);
+  }
   if ((events & (POLL_READ | kBroken)) && may_receive() && !reading_held()) receive();
 }
 
@@ -78,7 +94,7 @@ void TcpTransport::receive() {
 // Whether there is more.
 bool TcpTransport::receive_once() {
   const std::span<char> into = sink_->receive_buffer();
-  auto received = into.empty() ? sink_->receive_from(fd_.get()) : os::receive(fd_.get(), into);
+  auto received = into.empty() ? sink_->receive_from(fd_.get()) : os::receive(channel(), into);
   if (!received.ok()) {
     if (received.code() != SOCKET_EAGAIN)
       abort(state_ == State::broken ? close_code_ : received.code());
@@ -112,9 +128,13 @@ Status TcpTransport::may_write() const noexcept {
   return {};
 }
 
+Status TcpTransport::may_read() const noexcept {
+  return never_reads_ ? Status(Error{SOCKET_ESTATE}) : Status();
+}
+
 Result<size_t> TcpTransport::send_now(std::span<const iovec> slices) noexcept {
   if (!output_.empty() || slices.empty()) return size_t{0};
-  auto sent = os::send(fd_.get(), slices, false);
+  auto sent = os::send(channel(), slices, false);
   if (sent.ok()) {
     loop().stats().add(SOCKET_STAT_SENT, static_cast<int64_t>(*sent));
     progress_ns_ = loop().now_ns();
@@ -227,8 +247,36 @@ void TcpTransport::withdraw(const OutputWaiter &waiter) noexcept {
   if (state_ != State::closed) output_shrank();
 }
 
+// What is wrong with the descriptors harms nobody; all else is said of the connection.
+Status TcpTransport::write_fds(std::span<const char> bytes, std::span<const int> fds) {
+  if (const Status status = may_write(); !status.ok()) return status;
+  if (medium_ != Medium::unix_socket) return Error{SOCKET_ENOTSUP};
+  if (!output_.empty()) return await_room();
+  const auto sent = os::send_with_fds(fd_.get(), bytes, fds);
+  if (sent.code() == SOCKET_EAGAIN) return await_room();
+  if (sent.code() == SOCKET_EPIPE || sent.code() == SOCKET_ECONNRESET) sending_failed(sent.code());
+  if (!sent.ok()) return sent.error();
+  loop().stats().add(SOCKET_STAT_SENT, static_cast<int64_t>(*sent));
+  progress_ns_ = loop().now_ns();
+  if (*sent == bytes.size()) return {};
+  return queue_rest([&] { output_.append_copy(bytes.subspan(*sent)); });
+}
+
+Error TcpTransport::await_room() noexcept {
+  awaits_room_ = true;
+  update_interest();
+  return {SOCKET_EAGAIN};
+}
+
+void TcpTransport::tell_of_room() noexcept {
+  awaits_room_ = false;
+  tell_drain_ = true;
+  loop().defer(*this);
+  update_interest();
+}
+
 void TcpTransport::flush() noexcept {
-  auto sent = output_.flush(fd_.get());
+  auto sent = output_.flush(channel());
   if (!sent.ok()) return sending_failed(sent.code());
   loop().stats().add(SOCKET_STAT_SENT, *sent);
   if (*sent > 0) progress_ns_ = std::max(progress_ns_, loop().now_ns());
@@ -252,12 +300,25 @@ Status TcpTransport::shutdown() {
   if (state_ == State::connecting) return Error{SOCKET_ENOTCONN};
   if (state_ == State::closed) return Error{SOCKET_ECLOSED};
   if (state_ == State::broken) return {};
+  if (medium_ == Medium::plain && !never_reads_)
+    return Error{shut_ ? SOCKET_ESTATE : SOCKET_ENOTSUP}; // one descriptor for both directions
   shut_after_output_ = true;
   if (!output_.empty() || shut_) return {};
   shut_ = true;
+  return end_sending();
+}
+
+Status TcpTransport::end_sending() noexcept {
+  if (medium_ == Medium::plain) return let_go(), Status();
   const Status status = os::shutdown_sending(fd_.get());
   // The peer may have gone meanwhile; reading will tell.
   return status.code() == SOCKET_ENOTCONN ? Status() : status;
+}
+
+void TcpTransport::let_go() noexcept {
+  unwatch();
+  if (unblocked_ && fd_) os::make_blocking(fd_.get());
+  fd_.reset();
 }
 
 void TcpTransport::close() noexcept {
@@ -277,10 +338,11 @@ void TcpTransport::keep_received(bool on) noexcept {
 void TcpTransport::sending_failed(int code) noexcept {
   const bool peer_gone = code == SOCKET_EPIPE || code == SOCKET_ECONNRESET ||
                          code == SOCKET_ETIMEDOUT; // so the end of what it sent is in the kernel
-  if (state_ != State::open || !keep_received_ || saw_eof_ || !peer_gone) return abort(code);
+  if (state_ != State::open || !keep_received_ || saw_eof_ || never_reads_ || !peer_gone)
+    return abort(code);
   state_ = State::broken;
   close_code_ = code;
-  owes_drain_ = tell_drain_ = false;
+  owes_drain_ = tell_drain_ = awaits_room_ = false;
   output_.clear();
   update_interest();
 }
@@ -289,14 +351,14 @@ void TcpTransport::abort(int code) noexcept {
   if (state_ == State::closed) return;
   state_ = State::closed;
   close_code_ = code;
-  unwatch();
-  fd_.reset();
+  let_go();
   output_.clear();
   loop().defer(*this);
 }
 
 Result<Fd> TcpTransport::detach() noexcept {
-  if (is_simulated(fd_.get())) return Error{SOCKET_ENOTSUP};
+  if (is_simulated(fd_.get()) || medium_ == Medium::plain || unblocked_)
+    return Error{SOCKET_ENOTSUP};
   if (state_ != State::open || !output_.empty()) return Error{SOCKET_ESTATE};
   unwatch();
   state_ = State::closed;

@@ -1,7 +1,7 @@
-// A TCP socket as a transport.
+// A descriptor as a transport: a TCP or unix socket, a pipe, a FIFO or a terminal.
 #pragma once
 
-#include "net/address.hpp"
+#include "net/os_plain.hpp"
 #include "net/transport.hpp"
 #include "net/watch.hpp"
 
@@ -10,12 +10,15 @@ namespace socketpoll {
 class TcpTransport final : public Transport, private Watch, private Deferred {
 public:
   // An accepted socket. Does not read until read(true).
-  TcpTransport(Loop &loop, Fd fd) noexcept;
-  // Not connected yet: somebody else sees to that, and calls established() or abort().
-  explicit TcpTransport(Loop &loop) noexcept;
+  TcpTransport(Loop &loop, Fd fd, Medium medium = Medium::tcp) noexcept;
+  // Without a descriptor yet: somebody else sees to that, and calls attach(), established() or
+  // abort().
+  explicit TcpTransport(Loop &loop, Medium medium = Medium::tcp) noexcept;
   ~TcpTransport() override;
 
-  // Goes on with a descriptor that has connected, and tells the sink.
+  // Goes on with a descriptor that is open in these directions.
+  void attach(Fd fd, const os::Traits &traits) noexcept;
+  // Goes on with a socket that has connected, and tells the sink.
   void established(Fd fd);
   // Whoever connects hands the descriptor's place in the kernel's set over to this.
   Watch &as_watch() noexcept { return *this; }
@@ -27,6 +30,7 @@ public:
   void withdraw(const OutputWaiter &waiter) noexcept override;
   Result<int64_t> write_piece(OutputPiece piece, OutputWaiter &waiter) override;
   void forget(const OutputWaiter &waiter) noexcept override { output_.forget(waiter); }
+  Status write_fds(std::span<const char> bytes, std::span<const int> fds) override;
   void read(bool on) noexcept override;
   Status shutdown() override;
   void close() noexcept override;
@@ -39,11 +43,13 @@ public:
   }
   void keep_received(bool on) noexcept override;
   Status may_write() const noexcept override;
+  Status may_read() const noexcept override;
   bool connecting() const noexcept override { return state_ == State::connecting; }
   bool open() const noexcept override { return state_ != State::closed; }
   int fd() const noexcept override { return fd_.get(); }
-  bool can_splice() const noexcept override { return os::can_splice(fd_.get()); }
+  bool can_splice() const noexcept override { return os::can_splice(channel()); }
   Result<Fd> detach() noexcept override;
+  Medium medium() const noexcept override { return medium_; }
 
 private:
   enum class State : uint8_t { connecting, open, closing, broken, closed };
@@ -64,6 +70,11 @@ private:
   void flush() noexcept;
   void output_shrank() noexcept;
   void update_interest() noexcept;
+  os::Channel channel() const noexcept { return {fd_.get(), medium_ == Medium::plain}; }
+  Status end_sending() noexcept;
+  Error await_room() noexcept;
+  void tell_of_room() noexcept;
+  void let_go() noexcept;
 
   OutputQueue output_;
   Fd fd_;
@@ -71,6 +82,7 @@ private:
   int64_t low_mark_ = 0;
   int close_code_ = 0; // why it is broken or closed
   State state_;
+  Medium medium_;
   bool reading_ = false;
   bool keep_received_ = false;
   bool saw_eof_ = false;
@@ -78,6 +90,9 @@ private:
   bool tell_drain_ = false;
   bool shut_after_output_ = false;
   bool shut_ = false;
+  bool never_reads_ = false;
+  bool unblocked_ = false;
+  bool awaits_room_ = false; // somebody wants to send what cannot be queued
 };
 
 } // namespace socketpoll

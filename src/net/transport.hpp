@@ -4,6 +4,7 @@
 
 #include "base/result.hpp"
 #include "net/loop_object.hpp"
+#include "net/medium.hpp"
 #include "net/output_queue.hpp"
 
 #include <cstdint>
@@ -54,6 +55,12 @@ public:
   virtual Result<int64_t> write_piece(OutputPiece, OutputWaiter &) { return Error{SOCKET_ENOTSUP}; }
   // The waiter is told no more; what it wrote goes out as if it had been copied.
   virtual void forget(const OutputWaiter &) noexcept {}
+  // Sends the bytes, at least one, with copies of the descriptors: all of it, at once or queued, or
+  // nothing. SOCKET_EAGAIN unless nothing is queued and there is room; on_drain tells when there
+  // is.
+  virtual Status write_fds(std::span<const char>, std::span<const int>) {
+    return Error{SOCKET_ENOTSUP};
+  }
 
   virtual void read(bool on) noexcept = 0;
   // Ends our sending side after what is queued.
@@ -68,6 +75,8 @@ public:
   virtual void keep_received(bool on) noexcept = 0;
   // Whether a write would be taken: SOCKET_ENOTCONN, SOCKET_ESTATE, or why it is closed.
   virtual Status may_write() const noexcept = 0;
+  // SOCKET_ESTATE where nothing can ever come.
+  virtual Status may_read() const noexcept { return {}; }
   virtual bool connecting() const noexcept = 0;
   virtual bool open() const noexcept = 0;
   // -1 where there is none.
@@ -78,6 +87,7 @@ public:
   // closed from here on and tells nothing of it. SOCKET_ESTATE unless it is open and nothing is
   // queued, SOCKET_ENOTSUP where the descriptor alone is not the connection.
   virtual Result<Fd> detach() noexcept { return Error{SOCKET_ENOTSUP}; }
+  virtual Medium medium() const noexcept { return Medium::tcp; }
 
   virtual int64_t queued() const noexcept = 0;
   // The loop's time at which the peer last took output, or the queue was last empty.

@@ -35,7 +35,8 @@ class Serving:
             [PROGRAM, 'serve', str(self.folder), '--port', '0', *arguments], text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.line = self.process.stdout.readline()
-        self.port = int(re.search(r':(\d+) \(', self.line).group(1))
+        port = re.search(r':(\d+) \(', self.line)
+        self.port = int(port.group(1)) if port else None
         return self
 
     def __exit__(self, *_):

@@ -62,6 +62,25 @@ class Serve(command.Case):
                     self.assertIn(f'http://[::1]:{serving.port} ', serving.line)
                     self.assertEqual(serving.get('/a.txt')[0], 200)
 
+    def test_unix_socket(self):
+        with Serving('--bind', 'unix:TOP/web.sock', '--access-log', 'TOP/log') as serving:
+            path = serving.top / 'web.sock'
+            self.assertIn(f' on unix:{path} (', serving.line)
+            again = command.run('serve', '--bind', f'unix:{path}', str(serving.folder))
+            self.assertEqual((again.returncode, again.stderr), (
+                1, f'socketpoll: cannot listen on unix:{path}: address in use (SOCKET_EADDRINUSE)\n'))
+            with socket.socket(socket.AF_UNIX) as peer:
+                peer.bind(str(serving.top / 'a "name"'))  # of its own choice, so none of it is logged
+                peer.connect(str(path))
+                peer.sendall(b'GET /a.txt HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n')
+                answer = b''
+                while piece := peer.recv(4096):
+                    answer += piece
+            self.assertTrue(answer.startswith(b'HTTP/1.1 200 OK\r\n') and answer.endswith(b'hello\n'))
+            self.assertEqual(serving.end(), (0, ''))
+            self.assertFalse(path.exists())
+            self.assertRegex((serving.top / 'log').read_text(), r'^unix: - - \[.*\] "GET /a.txt HTTP/1.1" 200 6\n$')
+
     def test_port_in_use(self):
         with Serving() as serving:
             result = command.run('serve', f'--port={serving.port}', str(serving.folder))

@@ -380,6 +380,7 @@ EXPECT_NUMBER(SocketListener_T, SocketListener_set_backlog, SocketListener_set_b
 EXPECT_NUMBER(SocketListener_T, SocketListener_set_reuseport, SocketListener_set_reuseport(handle, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketListener_T, SocketListener_set_receive_buffer, SocketListener_set_receive_buffer(handle, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketListener_T, SocketListener_set_send_buffer, SocketListener_set_send_buffer(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketListener_T, SocketListener_set_mode, SocketListener_set_mode(handle, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketListener_T, SocketListener_set_max_connections, SocketListener_set_max_connections(handle, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketListener_T, SocketListener_listen, SocketListener_listen(handle, "text"), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketListener_T, SocketListener_listen_fd, SocketListener_listen_fd(handle, 0), SOCKET_EBADHANDLE)
@@ -484,6 +485,10 @@ EXPECT_NUMBER(SocketSimulation_T, SocketSimulation_get_open, SocketSimulation_ge
 
 /* SocketStream.h */
 EXPECT_NULL(SocketLoop_T, SocketStream_connect, SocketStream_connect(handle, "text", 0))
+EXPECT_NULL(SocketLoop_T, SocketStream_new_fd, SocketStream_new_fd(handle, 0))
+EXPECT_NUMBER(SocketLoop_T, SocketStream_new_socketpair, SocketStream_new_socketpair(handle, NULL, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketLoop_T, SocketStream_new_socketpair_loop_b, handle ? SocketStream_new_socketpair((SocketLoop_T)live_handle(KIND_SocketLoop_T), handle, NULL, NULL) : SOCKET_EBADHANDLE, SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketLoop_T, SocketStream_new_pipe, SocketStream_new_pipe(handle, NULL, NULL), SOCKET_EBADHANDLE)
 EXPECT_FREE(SocketStream_T, SocketStream_free)
 EXPECT_NUMBER(SocketStream_T, SocketStream_set_callback, SocketStream_set_callback(handle, NULL, NULL), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketStream_T, SocketStream_move, SocketStream_move(handle, NULL, NULL, NULL), SOCKET_EBADHANDLE)
@@ -505,6 +510,12 @@ EXPECT_NUMBER(SocketStream_T, SocketStream_get_queued, SocketStream_get_queued(h
 EXPECT_NUMBER(SocketStream_T, SocketStream_get_peer, SocketStream_get_peer(handle, NULL, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketStream_T, SocketStream_get_local, SocketStream_get_local(handle, NULL, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketStream_T, SocketStream_get_fd, SocketStream_get_fd(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_get_peer_credentials, SocketStream_get_peer_credentials(handle, NULL, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_send_fds, SocketStream_send_fds(handle, NULL, 0, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_set_max_fds, SocketStream_set_max_fds(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_take_fds, SocketStream_take_fds(handle, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_set_raw, SocketStream_set_raw(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_get_window, SocketStream_get_window(handle, NULL, NULL), SOCKET_EBADHANDLE)
 
 /* SocketTimer.h */
 EXPECT_NULL(SocketLoop_T, SocketTimer_new, SocketTimer_new(handle))
@@ -700,6 +711,7 @@ int main(void) {
       cmocka_unit_test(bad_SocketListener_set_reuseport),
       cmocka_unit_test(bad_SocketListener_set_receive_buffer),
       cmocka_unit_test(bad_SocketListener_set_send_buffer),
+      cmocka_unit_test(bad_SocketListener_set_mode),
       cmocka_unit_test(bad_SocketListener_set_max_connections),
       cmocka_unit_test(bad_SocketListener_listen),
       cmocka_unit_test(bad_SocketListener_listen_fd),
@@ -792,6 +804,10 @@ int main(void) {
       cmocka_unit_test(bad_SocketSimulation_get_digest),
       cmocka_unit_test(bad_SocketSimulation_get_open),
       cmocka_unit_test(bad_SocketStream_connect),
+      cmocka_unit_test(bad_SocketStream_new_fd),
+      cmocka_unit_test(bad_SocketStream_new_socketpair),
+      cmocka_unit_test(bad_SocketStream_new_socketpair_loop_b),
+      cmocka_unit_test(bad_SocketStream_new_pipe),
       cmocka_unit_test(bad_SocketStream_free),
       cmocka_unit_test(bad_SocketStream_set_callback),
       cmocka_unit_test(bad_SocketStream_move),
@@ -813,6 +829,12 @@ int main(void) {
       cmocka_unit_test(bad_SocketStream_get_peer),
       cmocka_unit_test(bad_SocketStream_get_local),
       cmocka_unit_test(bad_SocketStream_get_fd),
+      cmocka_unit_test(bad_SocketStream_get_peer_credentials),
+      cmocka_unit_test(bad_SocketStream_send_fds),
+      cmocka_unit_test(bad_SocketStream_set_max_fds),
+      cmocka_unit_test(bad_SocketStream_take_fds),
+      cmocka_unit_test(bad_SocketStream_set_raw),
+      cmocka_unit_test(bad_SocketStream_get_window),
       cmocka_unit_test(bad_SocketTimer_new),
       cmocka_unit_test(bad_SocketTimer_free),
       cmocka_unit_test(bad_SocketTimer_set_callback),
