@@ -5,6 +5,7 @@
 #include "support/net_support.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
