@@ -23,7 +23,7 @@ class Example:
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
-        found = re.search(r"127\.0\.0\.1:(\d+)", line)
+        found = re.search(r"port (\d+)", line) or re.search(r"127\.0\.0\.1:(\d+)", line)
         if not found:
             self.process.kill()
             self.process.communicate()
