@@ -11,6 +11,8 @@ using namespace socketpoll;
 
 namespace {
 
+static_assert(SOCKET_STREAM_MAX_FDS == os::kMostFds);
+
 // For the options that are nothing but a socket option with a value of at least `least`, of the
 // descriptor that `ask` finds.
 template <class Ask> int set_socket_option(SocketStream_T stream, Ask &&ask, int level, int name,

@@ -81,6 +81,17 @@ class Serve(command.Case):
             self.assertFalse(path.exists())
             self.assertRegex((serving.top / 'log').read_text(), r'^unix: - - \[.*\] "GET /a.txt HTTP/1.1" 200 6\n$')
 
+    def test_unix_socket_of_many_workers(self):
+        with Serving('--bind', 'unix:TOP/web.sock', '--workers', '3') as serving:
+            path = serving.top / 'web.sock'
+            for _ in range(20):
+                with socket.socket(socket.AF_UNIX) as peer:
+                    peer.connect(str(path))
+                    peer.sendall(b'GET /a.txt HTTP/1.1\r\nHost: t\r\n\r\n')
+                    self.assertTrue(peer.recv(4096).startswith(b'HTTP/1.1 200 OK'))
+            self.assertEqual(serving.end(), (0, ''))
+            self.assertFalse(path.exists())  # the last of them has removed it
+
     def test_port_in_use(self):
         with Serving() as serving:
             result = command.run('serve', f'--port={serving.port}', str(serving.folder))

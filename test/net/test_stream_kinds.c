@@ -363,6 +363,49 @@ static void a_pair_may_stand_on_two_loops(void **state) {
   SocketLoop_free(&other);
 }
 
+/* Bytes go from any kind to any other, without a copy where the kernel can. */
+static void splices_between_all_kinds(void **state) {
+  (void)state;
+  SocketLoop_T loop = SocketLoop_new();
+  SocketStream_T in_reader, in_writer, a, b, out_reader, out_writer;
+  fill_sent();
+  assert_int_equal(SocketStream_new_pipe(loop, &in_reader, &in_writer), 0);
+  assert_int_equal(SocketStream_new_socketpair(loop, NULL, &a, &b), 0);
+  assert_int_equal(SocketStream_new_pipe(loop, &out_reader, &out_writer), 0);
+  assert_null(SocketAsync_splice(in_writer, a, 1, -1));
+  assert_int_equal(Socket_last_error(), SOCKET_ESTATE);
+  assert_null(SocketAsync_splice(b, out_reader, 1, -1));
+  assert_int_equal(Socket_last_error(), SOCKET_ESTATE);
+  SocketFuture_T to_socket = SocketAsync_splice(in_reader, a, -1, HANG_MS);
+  SocketFuture_T to_pipe = SocketAsync_splice(b, out_writer, sizeof sent, HANG_MS);
+  SocketFuture_T writing = SocketAsync_write(in_writer, sent, sizeof sent, HANG_MS);
+  assert_int_equal(outcome(SocketAsync_read_exactly(out_reader, got, sizeof sent, HANG_MS)),
+                   sizeof sent);
+  assert_memory_equal(got, sent, sizeof sent);
+  assert_int_equal(outcome(writing), sizeof sent);
+  assert_int_equal(outcome(to_pipe), sizeof sent);
+  SocketStream_free(&in_writer);
+  assert_int_equal(outcome(to_socket), sizeof sent);
+  SocketLoop_free(&loop);
+}
+
+static void sockets_move_and_others_do_not(void **state) {
+  (void)state;
+  SocketLoop_T loop = SocketLoop_new(), other = SocketLoop_new();
+  SocketStream_T a, b, reader, writer;
+  assert_int_equal(SocketStream_new_socketpair(loop, NULL, &a, &b), 0);
+  assert_int_equal(SocketStream_move(b, other, NULL, NULL), 0);
+  b = pull_one(other, SOCKET_ACCEPTED).subject;
+  assert_string_equal(peer_of(b), "unix:");
+  assert_int_equal(SocketStream_set_max_fds(b, 1), 0); /* it is still a unix socket */
+  assert_int_equal(SocketStream_set_nodelay(b, 1), SOCKET_ENOTSUP);
+  assert_int_equal(SocketStream_new_pipe(loop, &reader, &writer), 0);
+  assert_int_equal(SocketStream_move(writer, other, NULL, NULL), SOCKET_ENOTSUP);
+  passes(writer, reader, "still here");
+  SocketLoop_free(&loop);
+  SocketLoop_free(&other);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_is_no_stream_is_refused),
@@ -377,6 +420,8 @@ int main(void) {
       cmocka_unit_test(a_pipe_whose_writer_has_gone_is_read_to_its_end),
       cmocka_unit_test(fifos_are_pipes),
       cmocka_unit_test(a_pair_may_stand_on_two_loops),
+      cmocka_unit_test(splices_between_all_kinds),
+      cmocka_unit_test(sockets_move_and_others_do_not),
   };
   return cmocka_run_group_tests_name("kinds of streams", tests, NULL, NULL);
 }

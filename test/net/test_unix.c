@@ -337,6 +337,39 @@ static void the_file_goes_with_its_socket(void **state) {
   remove_folder(&folder);
 }
 
+/* As of a socket that was handed over: the last who listens takes the file along. */
+static void listeners_of_one_socket_share_its_file(void **state) {
+  (void)state;
+  Folder folder;
+  make_folder(&folder);
+  SocketLoop_T loop = SocketLoop_new();
+  SocketListener_T first = listen_at(loop, folder.address);
+  SocketListener_T second = SocketListener_new(loop);
+  assert_int_equal(SocketListener_listen_fd(second, dup(SocketListener_get_fd(first))), 0);
+  SocketListener_free(&first);
+  assert_true(exists(folder.file));
+  SocketStream_T client = SocketStream_connect(loop, folder.address, HANG_MS);
+  SocketStream_T server = NULL, probe = NULL;
+  for (int seen = 0; seen < 4; seen++) { /* the first came only to see whether anybody is there */
+    SocketCompletion_T event;
+    assert_int_equal(SocketLoop_wait(loop, &event, 1, HANG_MS), 1);
+    if (event.kind == SOCKET_ACCEPTED) {
+      *(probe ? &server : &probe) = event.subject;
+      assert_int_equal(SocketStream_start(event.subject), 0);
+    } else if (event.kind == SOCKET_EOF) {
+      assert_ptr_equal(event.subject, probe);
+    } else {
+      assert_int_equal(event.kind, SOCKET_CONNECTED);
+    }
+  }
+  assert_int_equal(SocketStream_set_nodelay(server, 1), SOCKET_ENOTSUP);
+  SocketStream_free(&client);
+  SocketListener_free(&second);
+  assert_false(exists(folder.file));
+  SocketLoop_free(&loop);
+  remove_folder(&folder);
+}
+
 static void the_file_has_the_mode_it_was_given(void **state) {
   (void)state;
   Folder folder;
@@ -435,6 +468,7 @@ int main(void) {
       cmocka_unit_test(a_dead_socket_is_replaced_and_nothing_else),
       cmocka_unit_test(what_cannot_be_listened_on_is_told),
       cmocka_unit_test(the_file_goes_with_its_socket),
+      cmocka_unit_test(listeners_of_one_socket_share_its_file),
       cmocka_unit_test(the_file_has_the_mode_it_was_given),
       cmocka_unit_test(the_peer_can_be_asked_who_it_is),
       cmocka_unit_test(options_of_tcp_are_not_supported),
