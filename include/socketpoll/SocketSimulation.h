@@ -10,10 +10,10 @@
  * Everything above the system calls is the code that runs in production: only time, readiness and
  * the sockets themselves come from the simulation. Connections are made between listeners and
  * streams of one simulation, on one loop or several; addresses are numeric, names are answered by a
- * resolver hook or not at all; datagrams, foreign descriptors and files are SOCKET_ENOTSUP. Bytes
- * arrive late, in pieces and in the order in which they were sent; which descriptor is reported
- * ready first, and how much a send or a receive moves, is drawn from the seed. A wait for something
- * that can never happen returns SOCKET_ESTOPPED instead of hanging.
+ * resolver hook or not at all; datagrams, unix sockets and foreign descriptors are SOCKET_ENOTSUP.
+ * Bytes arrive late, in pieces and in the order in which they were sent; which descriptor is
+ * reported ready first, and how much a send or a receive moves, is drawn from the seed. A wait for
+ * something that can never happen returns SOCKET_ESTOPPED instead of hanging.
  *
  * Threads: a simulation, its loops and all on them stay on the thread that made it; elsewhere
  * SOCKET_EWRONGTHREAD. Bad handles: as SocketLoop.h says. */
