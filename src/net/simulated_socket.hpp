@@ -16,7 +16,8 @@ constexpr bool is_simulated(int fd) noexcept { return fd >= kFirstSimulated; }
 // The number under which a poll knows the descriptor.
 constexpr int poll_number(int fd) noexcept { return is_simulated(fd) ? fd - kFirstSimulated : fd; }
 
-// A TCP socket as the kernel would show it, without the kernel.
+// A TCP socket as the kernel would show it, without the kernel. What is not noexcept throws
+// std::bad_alloc, and has then done nothing.
 class SimulatedSocket {
 public:
   virtual Status listen(const Address &address, int backlog) = 0;
@@ -31,7 +32,7 @@ public:
   virtual Result<Address> peer_address() const noexcept = 0;
   // SocketPollEvent bits that hold now.
   virtual int readiness() const noexcept = 0;
-  virtual void break_connection() = 0;
+  virtual void break_connection() noexcept = 0;
   // Ends it, as close(2) does; the object is gone.
   virtual void close() noexcept = 0;
 

@@ -37,7 +37,6 @@ Status SimulatedTcp::listen(const Address &address, int backlog) {
 }
 
 Status SimulatedTcp::connect(const Address &address) {
-  state_ = State::connecting;
   peer_address_ = local_ = address;
   local_.port = world_.next_port();
   const auto listener = world_.listener_at(address.port);
@@ -46,11 +45,12 @@ Status SimulatedTcp::connect(const Address &address) {
     last_arrival_ = world_.send({listener, id_, What::knock, {}}, 0);
   else
     world_.send({id_, 0, What::refused, {}}, 0);
+  state_ = State::connecting;
   return Error{SOCKET_EAGAIN};
 }
 
 void SimulatedTcp::knocked(const Simulation::Arrival &knock) {
-  if (backlog_.size() >= backlog_limit_) return answer(knock.from, What::refused);
+  if (backlog_.size() >= backlog_limit_) return refuse(knock.from);
   SimulatedTcp *const client = world_.find(knock.from);
   if (!client) return; // it has given up meanwhile
   auto accepted = std::make_unique<SimulatedTcp>(world_);
@@ -60,18 +60,16 @@ void SimulatedTcp::knocked(const Simulation::Arrival &knock) {
   accepted->peer_ = client->id_;
   accepted->state_ = State::open;
   client->peer_ = accepted->id_;
-  accepted->send_on(What::opened);
+  accepted->tell_peer(What::opened);
   accepted.release(); // the backlog's, then its descriptor's
 }
 
 Result<int> SimulatedTcp::accept(Address &peer) {
   while (!backlog_.empty()) {
     SimulatedTcp *const accepted = world_.find(backlog_.front());
+    const int fd = accepted ? accepted->open() : -1;
     backlog_.pop_front();
     if (!accepted) continue;
-    std::unique_ptr<SimulatedTcp> owned(accepted);
-    const int fd = accepted->open();
-    owned.release();
     peer = accepted->peer_address_;
     world_.note(id_, noted_accept, accepted->id_);
     return fd;
@@ -106,14 +104,14 @@ Result<size_t> SimulatedTcp::send(std::span<const iovec> slices) {
   bytes.resize(world_.piece(room));
   const size_t moved = bytes.size();
   world_.note(id_, noted_send, hash_of(bytes));
-  if (SimulatedTcp *const peer = world_.find(peer_)) {
-    if (world_.strikes()) {
-      drop_connection();
-      return moved;
-    }
-    peer->coming_ += moved;
+  SimulatedTcp *const peer = world_.find(peer_);
+  if (peer && world_.strikes()) {
+    drop_connection();
+    return moved;
   }
-  send_on(What::bytes, std::move(bytes));
+  if (peer) peer->inbox_.reserve(peer->inbox_.size() + peer->coming_ + moved);
+  last_arrival_ = world_.send({peer_, id_, What::bytes, std::move(bytes)}, last_arrival_);
+  if (peer) peer->coming_ += moved;
   return moved;
 }
 
@@ -132,36 +130,40 @@ Result<size_t> SimulatedTcp::receive(std::span<char> into) {
 
 Status SimulatedTcp::shutdown_sending() {
   if (state_ != State::open) return Error{SOCKET_ENOTCONN};
-  if (!std::exchange(sent_end_, true)) send_on(What::end);
+  if (!std::exchange(sent_end_, true)) tell_peer(What::end);
   return {};
 }
 
 // ---- What is on its way
 
-void SimulatedTcp::send_on(What what, std::string bytes) {
-  last_arrival_ = world_.send({peer_, id_, what, std::move(bytes)}, last_arrival_);
+void SimulatedTcp::tell_peer(What what) noexcept {
+  last_arrival_ = world_.tell(peer_, id_, what, last_arrival_);
 }
 
-void SimulatedTcp::answer(Simulation::SocketId to, What what) {
-  world_.send({to, id_, what, {}}, last_arrival_);
+void SimulatedTcp::refuse(Simulation::SocketId client) noexcept {
+  world_.tell(client, id_, What::refused, last_arrival_);
 }
 
 // Both ends hear of it, each after its own delay and after what was sent to it before.
-void SimulatedTcp::drop_connection() {
+void SimulatedTcp::drop_connection() noexcept {
+  if (std::exchange(dropped_, true)) return;
   SimulatedTcp *const peer = world_.find(peer_);
-  send_on(What::reset);
-  world_.send({id_, peer_, What::reset, {}}, peer ? peer->last_arrival_ : 0);
+  tell_peer(What::reset);
+  world_.tell(id_, peer_, What::reset, peer ? peer->last_arrival_ : 0);
 }
 
-void SimulatedTcp::break_connection() {
+void SimulatedTcp::break_connection() noexcept {
   if (state_ == State::open) drop_connection();
 }
 
-void SimulatedTcp::arrive(Simulation::Arrival &arrival) {
+void SimulatedTcp::arrive(const Simulation::Arrival &arrival) noexcept {
   switch (arrival.what) {
   case What::knock:
-    if (state_ == State::listening) return knocked(arrival);
-    return answer(arrival.from, What::refused);
+    try {
+      if (state_ == State::listening) return knocked(arrival);
+    } catch (const std::bad_alloc &) {
+    }
+    return refuse(arrival.from);
   case What::opened: state_ = State::open; break;
   case What::refused:
     state_ = State::broken;
@@ -169,7 +171,7 @@ void SimulatedTcp::arrive(Simulation::Arrival &arrival) {
     break;
   case What::bytes:
     coming_ -= arrival.bytes.size();
-    if (state_ == State::open) inbox_ += arrival.bytes;
+    if (state_ == State::open) inbox_ += arrival.bytes; // within what send() reserved
     break;
   case What::end: got_end_ = true; break;
   case What::reset:
@@ -211,21 +213,17 @@ int SimulatedTcp::readiness() const noexcept {
 void SimulatedTcp::close() noexcept {
   const std::unique_ptr<SimulatedTcp> last(this);
   world_.note(id_, noted_close, inbox_.size());
-  try {
-    for (const auto waiting : backlog_) {
-      const std::unique_ptr<SimulatedTcp> unaccepted(world_.find(waiting));
-      if (unaccepted) unaccepted->send_on(What::reset);
-    }
-    if (state_ == State::listening) world_.stop_listening(id_);
-    if (state_ != State::open || !peer_) return;
-    // What was received and not read makes a reset of the end, RFC 1122 4.2.2.13.
-    if (!inbox_.empty() || coming_ > 0)
-      send_on(What::reset);
-    else if (!sent_end_)
-      send_on(What::end);
-  } catch (const std::bad_alloc &) {
-    // The peer hears of it by the answer to what it sends next.
+  for (const auto waiting : backlog_) {
+    const std::unique_ptr<SimulatedTcp> unaccepted(world_.find(waiting));
+    if (unaccepted) unaccepted->tell_peer(What::reset);
   }
+  if (state_ == State::listening) world_.stop_listening(id_);
+  if (state_ != State::open || !peer_) return;
+  // What was received and not read makes a reset of the end, RFC 1122 4.2.2.13.
+  if (!inbox_.empty() || coming_ > 0)
+    tell_peer(What::reset);
+  else if (!sent_end_)
+    tell_peer(What::end);
 }
 
 } // namespace socketpoll

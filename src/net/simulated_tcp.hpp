@@ -34,35 +34,36 @@ public:
   Result<Address> local_address() const noexcept override { return local_; }
   Result<Address> peer_address() const noexcept override;
   int readiness() const noexcept override;
-  void break_connection() override;
+  void break_connection() noexcept override;
   void close() noexcept override;
 
   Simulation::SocketId id() const noexcept { return id_; }
-  void arrive(Simulation::Arrival &arrival);
+  void arrive(const Simulation::Arrival &arrival) noexcept;
 
 private:
   enum class State : uint8_t { fresh, listening, connecting, open, broken };
 
   void knocked(const Simulation::Arrival &knock);
-  void answer(Simulation::SocketId to, Simulation::What what);
-  void send_on(Simulation::What what, std::string bytes = {});
+  void refuse(Simulation::SocketId client) noexcept;
+  void tell_peer(Simulation::What what) noexcept;
   size_t room_at_peer() const noexcept;
-  void drop_connection();
+  void drop_connection() noexcept;
 
   Simulation &world_;
-  const Simulation::SocketId id_;
   int fd_ = -1;
   State state_ = State::fresh;
   Address local_;
   Address peer_address_;
   Simulation::SocketId peer_ = 0;
   std::string inbox_;
-  size_t coming_ = 0;        // bytes on their way to this socket
+  size_t coming_ = 0;        // bytes on their way to this socket, for which inbox_ has room
   int64_t last_arrival_ = 0; // of what this socket has sent
   std::deque<Simulation::SocketId> backlog_;
   size_t backlog_limit_ = 0;
   int error_ = 0;
   bool sent_end_ = false;
+  bool dropped_ = false;
+  const Simulation::SocketId id_; // last: the world knows it only when all else is there
   bool got_end_ = false;
 };
 

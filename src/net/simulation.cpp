@@ -11,6 +11,9 @@
 namespace socketpoll {
 
 namespace {
+struct Disposes {
+  void operator()(LoopObject *object) const noexcept { object->dispose(); }
+};
 void finalize_simulation(void *object) noexcept {
   const std::unique_ptr<Simulation> last(static_cast<Simulation *>(object));
 }
@@ -68,17 +71,19 @@ Status Simulation::pair(Loop &a, Loop &b, HandleWord &stream_a, HandleWord &stre
                      static_cast<SimulatedTcp &>(*find_simulated(fd_b.get())));
   auto made_a = Stream::connected(a, std::move(fd_a));
   if (!made_a.ok()) return made_a.error();
+  std::unique_ptr<Stream, Disposes> one(*made_a);
   auto made_b = Stream::connected(b, std::move(fd_b));
-  if (!made_b.ok()) {
-    (*made_a)->dispose();
-    return made_b.error();
-  }
-  stream_a = (*made_a)->handle();
+  if (!made_b.ok()) return made_b.error();
+  stream_a = one.release()->handle();
   stream_b = (*made_b)->handle();
   return {};
 }
 
 Status Simulation::turn_all(std::vector<HandleWord> &order) {
+  const struct Turning {
+    bool &on;
+    ~Turning() { on = false; }
+  } turning{running_ = true};
   order = loops_;
   for (size_t i = order.size(); i > 1; i--) std::swap(order[i - 1], order[chance_.below(i)]);
   for (const HandleWord word : order) {
@@ -110,9 +115,7 @@ Status Simulation::run(int64_t max_ms) {
   std::vector<HandleWord> order;
   for (;;) {
     const uint64_t before = activity_;
-    running_ = true;
     const Status status = turn_all(order);
-    running_ = false;
     if (!status.ok()) return status;
     const int64_t timer = next_timer_ns();
     if (activity_ != before || timer <= now_ns_) continue;
@@ -125,10 +128,11 @@ Status Simulation::run(int64_t max_ms) {
 
 // ---- Time
 
-void Simulation::settle() {
+void Simulation::settle() noexcept {
   while (!under_way_.empty() && under_way_.begin()->first.first <= now_ns_) {
-    Arrival arrival = std::move(under_way_.begin()->second);
-    under_way_.erase(under_way_.begin());
+    auto parcel = under_way_.extract(under_way_.begin());
+    const Arrival arrival = std::move(parcel.mapped());
+    if (words_.size() < words_.capacity()) words_.push_back(std::move(parcel)); // for the answer
     note(arrival.to, static_cast<uint64_t>(arrival.what), arrival.from);
     if (SimulatedTcp *const socket = find(arrival.to)) {
       socket->arrive(arrival);
@@ -136,12 +140,12 @@ void Simulation::settle() {
     }
     // Who sends to a socket that is gone is told so.
     const bool answered = arrival.what == What::bytes || arrival.what == What::opened;
-    if (answered && find(arrival.from)) send({arrival.from, arrival.to, What::reset, {}}, 0);
-    if (arrival.what == What::knock) send({arrival.from, arrival.to, What::refused, {}}, 0);
+    if (answered && find(arrival.from)) tell(arrival.from, arrival.to, What::reset, 0);
+    if (arrival.what == What::knock) tell(arrival.from, arrival.to, What::refused, 0);
   }
 }
 
-bool Simulation::advance(int64_t until_ns) {
+bool Simulation::advance(int64_t until_ns) noexcept {
   const int64_t next = under_way_.empty() ? INT64_MAX : under_way_.begin()->first.first;
   const int64_t to = std::min(next, until_ns);
   if (to == INT64_MAX) return false;
@@ -150,12 +154,22 @@ bool Simulation::advance(int64_t until_ns) {
   return true;
 }
 
-int64_t Simulation::send(Arrival arrival, int64_t not_before_ns) {
+Simulation::Parcels::key_type Simulation::when(int64_t not_before_ns) noexcept {
   const auto range = static_cast<uint64_t>(settings_.max_delay_ns - settings_.min_delay_ns + 1);
   const int64_t delay = settings_.min_delay_ns + static_cast<int64_t>(chance_.below(range));
-  const int64_t time = std::max(now_ns_ + delay, not_before_ns);
-  under_way_.emplace(std::pair{time, next_sequence_++}, std::move(arrival));
-  return time;
+  return {std::max(now_ns_ + delay, not_before_ns), next_sequence_++};
+}
+
+int64_t Simulation::send(Arrival arrival, int64_t not_before_ns) {
+  return under_way_.emplace(when(not_before_ns), std::move(arrival)).first->first.first;
+}
+
+int64_t Simulation::tell(SocketId to, SocketId from, What what, int64_t not_before_ns) noexcept {
+  auto word = std::move(words_.back());
+  words_.pop_back();
+  word.key() = when(not_before_ns);
+  word.mapped() = {to, from, what, {}};
+  return under_way_.insert(std::move(word)).position->first.first;
 }
 
 bool Simulation::strikes() noexcept {
@@ -184,6 +198,12 @@ Result<int> Simulation::make_socket(int) {
 }
 
 Simulation::SocketId Simulation::enter(SimulatedTcp &socket) {
+  const size_t enough = (sockets_.size() + 1) * kWords;
+  words_.reserve(enough);
+  for (Parcels blank; words_.size() < enough;) {
+    blank.try_emplace({});
+    words_.push_back(blank.extract(blank.begin()));
+  }
   sockets_.emplace(next_socket_, &socket);
   return next_socket_++;
 }

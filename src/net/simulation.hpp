@@ -69,10 +69,11 @@ public:
 
   // ---- For the backends of its loops
   Chance &chance() noexcept { return chance_; }
-  // Lets everything arrive that is due at the present time.
-  void settle();
+  // Lets everything arrive that is due at the present time. Asks for no memory, so that nothing is
+  // lost for want of it.
+  void settle() noexcept;
   // Moves time to the next arrival, or to `until_ns` if that comes first. False: there is neither.
-  bool advance(int64_t until_ns);
+  bool advance(int64_t until_ns) noexcept;
 
   // ---- For its sockets
   enum class What : uint8_t { bytes, end, reset, opened, refused, knock };
@@ -85,8 +86,12 @@ public:
   SocketId enter(SimulatedTcp &socket);
   void leave(SimulatedTcp &socket) noexcept;
   SimulatedTcp *find(SocketId id) noexcept;
-  // It arrives after a delay, and not before `not_before_ns`; the time at which.
+  // It arrives after a delay, and not before `not_before_ns`; the time at which. Throws
+  // std::bad_alloc.
   int64_t send(Arrival arrival, int64_t not_before_ns);
+  // The same for a word without bytes, of which each socket has kWords that need no memory.
+  static constexpr size_t kWords = 5; // opened, end, the reset of close, and two of a break
+  int64_t tell(SocketId to, SocketId from, What what, int64_t not_before_ns) noexcept;
   Status listen(uint16_t &port, SocketId id);
   void stop_listening(SocketId id) noexcept;
   SocketId listener_at(uint16_t port) const noexcept;
@@ -100,12 +105,14 @@ public:
   void note(SocketId id, uint64_t what, uint64_t value) noexcept;
 
 private:
+  using Parcels = std::map<std::pair<int64_t, uint64_t>, Arrival>; // by time, then in their order
   explicit Simulation(uint64_t seed) noexcept
       : chance_(seed), program_chance_(seed ^ 0x5bd1e995'0badcafe), thread_(thread_token()) {}
   bool any_running();
   // One turn of each loop, in random order; SOCKET_ESTOPPED if one was stopped.
   Status turn_all(std::vector<HandleWord> &order);
   int64_t next_timer_ns();
+  Parcels::key_type when(int64_t not_before_ns) noexcept;
 
   HandleWord handle_ = 0;
   Chance chance_;
@@ -119,7 +126,8 @@ private:
   SocketId next_socket_ = 1;
   uint16_t next_port_ = 49152;
   bool running_ = false;
-  std::map<std::pair<int64_t, uint64_t>, Arrival> under_way_;
+  Parcels under_way_;
+  std::vector<Parcels::node_type> words_; // at least kWords for each socket, less what it has said
   std::map<SocketId, SimulatedTcp *> sockets_;
   std::map<uint16_t, SocketId> listeners_;
   std::vector<HandleWord> loops_;
