@@ -50,10 +50,11 @@ void H1Session::on_data(std::span<char> bytes) {
 
 // Goes on with the backlog, after something that held it up is gone.
 void H1Session::process() {
-  if (!open()) return;
+  if (!open() || feeding_) return; // a handler runs the loop: feed() goes on when it has returned
   const Corked corked(*this);
   settle_ended();
   if (std::unique_ptr<std::string> backlog = std::move(backlog_)) {
+    transport_->read(false); // until all of it is fed
     feed({backlog->data(), backlog->size()});
     if (!input_.empty() && open()) {
       backlog->erase(0, backlog->size() - input_.size());
@@ -76,6 +77,7 @@ void H1Session::feed(std::span<char> bytes) {
     ~Feeding() { flag = false; }
   };
   const Feeding feeding(feeding_);
+  const int64_t began_ns = loop().now_ns();
   input_ = bytes;
   for (bool more = true; more && !input_.empty();) {
     switch (state_) {
@@ -84,6 +86,9 @@ void H1Session::feed(std::span<char> bytes) {
     default: more = false;
     }
   }
+  // The time for which a handler ran the loop is not the client's.
+  const int64_t awaited_ns = loop().now_ns() - began_ns;
+  if (awaited_ns > 0 && exchange_) exchange_->body_.since_ns += awaited_ns;
 }
 
 void H1Session::take_exchange() {

@@ -25,6 +25,7 @@ int64_t H1Session::write_deadline_ns() const noexcept {
 
 int64_t H1Session::state_deadline_ns() const noexcept {
   const Limits &limits = server_.limits();
+  if (feeding_) return INT64_MAX;
   if (exchange_ && state_ == State::head) return after(since_ns_, limits.head_timeout_ms);
   if (exchange_ && state_ == State::body && (discarding_ || exchange_->takes_body())) {
     const Exchange::Body &body = exchange_->body_;
@@ -51,7 +52,7 @@ void H1Session::on_timer() {
   const int64_t now = loop().looked_ns();
   if (write_deadline_ns() <= now) return abort(SOCKET_ETIMEDOUT);
   const Corked corked(*this);
-  if (open()) settle_ended();
+  if (open() && !feeding_) settle_ended();
   if (state_deadline_ns() > now) return schedule();
   if (discarding_) return give_up_discarding();
   if (exchange_) return refuse(408, SOCKET_ETIMEDOUT);
@@ -69,7 +70,7 @@ void H1Session::update_reading() noexcept {
   case State::lingering: read = true; break;
   default: return;
   }
-  transport_->read(read && !eof_);
+  transport_->read(read && !eof_ && !feeding_);
 }
 
 // ---- The cork

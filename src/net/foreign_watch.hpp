@@ -30,7 +30,16 @@ private:
 
   Loop &loop() const noexcept { return LoopObject::loop(); }
 
+  // The callback runs the loop: it hears of what is ready when it has returned.
+  void deliver() override {
+    if (delivering_) return;
+    delivering_ = true;
+    LoopObject::deliver();
+    delivering_ = false;
+    if (!disposed() && !pending(SOCKET_READY)) want(events_);
+  }
   void on_ready(int events) override {
+    if (delivering_) return want(0);
     ready_ = events;
     // A pulled event waits for the program; the descriptor, still ready, must not spin meanwhile.
     if (!pushes()) want(0);
@@ -49,6 +58,7 @@ private:
 
   int events_ = 0;
   int ready_ = 0;
+  bool delivering_ = false;
 };
 
 } // namespace socketpoll

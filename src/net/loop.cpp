@@ -262,18 +262,22 @@ void Loop::begin_turn() {
 }
 
 Status Loop::finish_turn(int timeout_ms, int max_events) {
+  const int room = max_events ? max_events : kBatch;
   const int wait_ms = wait_timeout_ms(timeout_ms);
   const bool timed = !timers_.empty(); // otherwise now_ns_ is old
   stats_.add(SOCKET_STAT_TURNS);
   if (wait_ms != 0) stats_.add(SOCKET_STAT_WAITS);
   if (timed && woke_ns_ != 0) stats_.raise_to(SOCKET_STAT_LONGEST_NS, now_ns_ - woke_ns_);
   const int64_t before_ns = now_ns_;
-  auto batch = poller_->wait(wait_ms, max_events, timed ? now_ns_ : 0);
+  auto batch = poller_->wait(wait_ms, room, timed ? now_ns_ : 0);
   update_now();
   if (timed) stats_.add(SOCKET_STAT_WAIT_NS, now_ns_ - before_ns);
   woke_ns_ = now_ns_;
   if (batch.ok()) {
+    const uint64_t turn = turn_number_;
+    const int count = static_cast<int>(batch->size());
     dispatch(*batch);
+    if (turn_number_ == turn && !stopping()) note_looked(count, room);
     if (has_deliveries()) deliver();
   }
   if (depth_ == 0) reclaim(); // what is freed may be in use by the callbacks around us
@@ -336,6 +340,7 @@ void Loop::deliver() noexcept {
     Deliverable *next = delivering_.pop_front();
     if (!next) return;
     next->deliver();
+    active_ = nullptr;
   }
 }
 
@@ -367,7 +372,21 @@ void Loop::dispatch(std::span<SocketEvent_T> events) noexcept {
     if (turn_number_ != turn) break; // the callback ran turns of its own, into the same batch
   }
   active_ = nullptr;
-  looked_ns_ = now_ns_;
+}
+
+// A full batch may have left descriptors out. They take turns, so a row of full ones has asked all
+// when it is as long as there are descriptors.
+void Loop::note_looked(int events, int room) noexcept {
+  if (events < room) {
+    looked_ns_ = now_ns_;
+    swept_ = 0;
+    return;
+  }
+  if (swept_ == 0) sweep_ns_ = now_ns_;
+  swept_ += events;
+  if (swept_ < poller_->count()) return;
+  looked_ns_ = sweep_ns_;
+  swept_ = 0;
 }
 
 void Loop::reclaim() noexcept {

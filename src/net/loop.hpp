@@ -51,6 +51,7 @@ class Loop {
 public:
   static constexpr HandleKind kHandleKind = HandleKind::loop;
   static constexpr size_t kScratchBytes = 65536;
+  static constexpr int kBatch = 256; // descriptors of one turn
 
   // backend_name may be nullptr. Throws std::bad_alloc.
   static Result<HandleWord> create(const char *backend_name);
@@ -133,6 +134,8 @@ public:
   void enlist(Deliverable &deliverable, bool push) noexcept;
   void changed(Watch &watch) noexcept { changed_.push_back(watch); }
   void defer(Deferred &deferred) noexcept { deferred_.push_back(deferred); }
+  // The event that is being delivered hands out bytes of this descriptor's, as a dispatch does.
+  void delivers_bytes_of(Watch &watch) noexcept { active_ = &watch; }
   // An event was queued to be pulled.
   void count_event() noexcept { handled_++; }
   void count_pushed() noexcept {
@@ -170,6 +173,7 @@ private:
   void deliver() noexcept;
   void flush_changes() noexcept;
   void dispatch(std::span<SocketEvent_T> events) noexcept;
+  void note_looked(int events, int room) noexcept;
   void dispose_all() noexcept;
   void reclaim() noexcept;
   size_t collect(std::span<SocketCompletion_T> out) noexcept;
@@ -185,7 +189,9 @@ private:
   std::unique_ptr<char[]> scratch_ = std::make_unique_for_overwrite<char[]>(kScratchBytes);
   int64_t now_ns_ = 0;
   int64_t looked_ns_ = 0;
-  int64_t woke_ns_ = 0; // when the last wait ended; 0: what came after it was not ours
+  int64_t sweep_ns_ = 0; // when the present row of full batches began
+  int swept_ = 0;        // and how many descriptors they had
+  int64_t woke_ns_ = 0;  // when the last wait ended; 0: what came after it was not ours
   uint64_t turn_number_ = 0;
   int handled_ = 0;         // events of this turn
   int depth_ = 0;           // turns that are under way inside one another

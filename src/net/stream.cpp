@@ -202,8 +202,10 @@ void Stream::schedule() noexcept {
 }
 
 // After the loop was held up, what met the deadline in time may still lie in the kernel: it is
-// missed only if the socket was looked at since.
+// missed only if the socket was looked at since, and as long as a callback keeps it from being read
+// there is no idleness of the peer's.
 void Stream::on_timer() {
+  if (transport_->held()) last_read_ns_ = loop().now_ns();
   if (deadline_ns() <= loop().looked_ns()) return transport_->abort(SOCKET_ETIMEDOUT);
   schedule();
 }
@@ -237,7 +239,9 @@ void Stream::on_data(std::span<char> bytes) {
     event.kind = SOCKET_DATA;
     event.data = bytes.data();
     event.length = static_cast<int64_t>(bytes.size());
-    return push_now(event);
+    push_now(event);
+    last_read_ns_ = loop().now_ns(); // later, if the callback ran the loop
+    return;
   }
   chunk_ = loop().use_received(bytes.size());
   data_ = bytes;
@@ -343,8 +347,12 @@ void Stream::describe(SocketCompletion_T &event) noexcept {
   case SOCKET_DATA:
     event.data = const_cast<char *>(data_.data());
     event.length = static_cast<int64_t>(data_.size());
-    // Pushed though it was received to be pulled: it stays in chunk_ until more is received.
-    if (!pushes() && loop().may_lend()) loop().lend(std::move(chunk_));
+    // Pushed though it was received to be pulled: it stays in chunk_ until more is received, which
+    // is not before the callback returns.
+    if (pushes())
+      loop().delivers_bytes_of(static_cast<TcpTransport &>(*transport_).as_watch());
+    else if (loop().may_lend())
+      loop().lend(std::move(chunk_));
     update_reading();
     break;
   case SOCKET_CLOSED: event.status = close_code_; break;

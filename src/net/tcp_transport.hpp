@@ -46,6 +46,7 @@ public:
   Status may_read() const noexcept override;
   bool connecting() const noexcept override { return state_ == State::connecting; }
   bool open() const noexcept override { return state_ != State::closed; }
+  bool held() const noexcept override { return reading_held(); }
   int fd() const noexcept override { return fd_.get(); }
   bool can_splice() const noexcept override { return os::can_splice(channel()); }
   Result<Fd> detach() noexcept override;

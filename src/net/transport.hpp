@@ -79,6 +79,8 @@ public:
   virtual Status may_read() const noexcept { return {}; }
   virtual bool connecting() const noexcept = 0;
   virtual bool open() const noexcept = 0;
+  // Nothing is received because a callback that was handed bytes of it has not returned.
+  virtual bool held() const noexcept { return false; }
   // -1 where there is none.
   virtual int fd() const noexcept = 0;
   // Whether the kernel can move bytes between fd() and a pipe, and they are the stream's very own.
