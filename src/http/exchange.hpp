@@ -12,7 +12,7 @@
 #include "http/h1_parser.hpp"
 #include "http/router.hpp"
 #include "net/loop_object.hpp"
-#include "net/output_queue.hpp"
+#include "net/stream/output_queue.hpp"
 
 #include <span>
 #include <string>

@@ -5,7 +5,7 @@
 #include "http/h1_session.hpp"
 #include "http/percent.hpp"
 #include "http/server.hpp"
-#include "net/os_unix.hpp"
+#include "net/os/os_unix.hpp"
 
 #include <algorithm>
 

@@ -6,8 +6,8 @@
 #pragma once
 
 #include "http/exchange.hpp"
-#include "net/address.hpp"
-#include "net/transport.hpp"
+#include "net/names/address.hpp"
+#include "net/stream/transport.hpp"
 
 #include <memory>
 #include <string>

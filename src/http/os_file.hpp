@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "net/os_socket.hpp"
+#include "net/os/os_socket.hpp"
 
 #include <cstdint>
 #include <ctime>

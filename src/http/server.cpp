@@ -1,7 +1,7 @@
 #include "http/server.hpp"
 
 #include "base/error.hpp"
-#include "net/tcp_transport.hpp"
+#include "net/stream/fd_transport.hpp"
 
 #include <algorithm>
 

@@ -9,9 +9,9 @@
 #include "http/http_date.hpp"
 #include "http/router.hpp"
 #include "http/static_files.hpp"
-#include "net/acceptor.hpp"
 #include "net/loop.hpp"
-#include "net/stall_reporter.hpp"
+#include "net/stream/acceptor.hpp"
+#include "net/stream/stall_reporter.hpp"
 
 #include <memory>
 #include <vector>

@@ -7,8 +7,8 @@
 
 #include "SocketFuture.h"
 
-#include "net/address.hpp"
 #include "net/loop.hpp"
+#include "net/names/address.hpp"
 
 #include <atomic>
 #include <span>

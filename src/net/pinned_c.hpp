@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/boundary.hpp"
-#include "net/shared.hpp"
+#include "net/buffer/shared.hpp"
 
 namespace socketpoll {
 

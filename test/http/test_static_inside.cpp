@@ -6,7 +6,7 @@
 #include "SocketHTTPServer.h"
 
 #include "http/file_cache.hpp"
-#include "net/os_socket.hpp"
+#include "net/os/os_socket.hpp"
 
 #include <arpa/inet.h>
 #include <cstdio>

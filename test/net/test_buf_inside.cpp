@@ -2,8 +2,8 @@
 // program does meanwhile.
 #include "cmocka_cpp.hpp"
 
-#include "net/buf_handle.hpp"
-#include "net/network_order.hpp"
+#include "net/buffer/buf_handle.hpp"
+#include "net/buffer/network_order.hpp"
 
 #include <cstring>
 #include <string_view>

@@ -5,7 +5,7 @@
 
 #include "SocketLoop.h"
 #include "SocketResolver.h"
-#include "net/connector.hpp"
+#include "net/stream/connector.hpp"
 
 #include <array>
 #include <cerrno>

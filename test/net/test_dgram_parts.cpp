@@ -1,8 +1,8 @@
 // The parts of datagram sockets by themselves: how much is asked for at a time, tokens.
 #include "cmocka_cpp.hpp"
 
-#include "net/receive_pace.hpp"
-#include "net/sender_tokens.hpp"
+#include "net/dgram/receive_pace.hpp"
+#include "net/dgram/sender_tokens.hpp"
 
 #include <set>
 

@@ -6,7 +6,7 @@
 
 #include "SocketAsync.h"
 #include "SocketResolver.h"
-#include "net/connector.hpp"
+#include "net/stream/connector.hpp"
 
 #include <array>
 #include <sys/socket.h>

@@ -6,8 +6,8 @@
 #include "SocketStream.h"
 #include "base/boundary.hpp"
 #include "net/foreign_watch.hpp"
-#include "net/listener.hpp"
-#include "net/tcp_transport.hpp"
+#include "net/stream/fd_transport.hpp"
+#include "net/stream/listener.hpp"
 #include "net/timer.hpp"
 
 #include <algorithm>
@@ -310,7 +310,7 @@ struct Sink final : TransportSink {
 };
 
 struct Sender {
-  Sender() : transport(new TcpTransport(loop.loop, std::move(sockets.near_end))) {
+  Sender() : transport(new FdTransport(loop.loop, std::move(sockets.near_end))) {
     transport->set_sink(&sink);
     transport->set_low_mark(1000);
   }
@@ -325,7 +325,7 @@ struct Sender {
   TestLoop loop;
   Sockets sockets;
   Sink sink;
-  std::unique_ptr<TcpTransport> transport;
+  std::unique_ptr<FdTransport> transport;
 };
 
 void a_file_follows_its_head(void **) {
@@ -393,7 +393,7 @@ void a_broken_sendfile_raises_no_signal(void **) {
 // What an idle connection costs. The whole of a plain HTTP connection has 512 bytes to live in.
 void connections_stay_small(void **) {
   if (sizeof(void *) != 8) return;
-  assert_in_range(sizeof(TcpTransport), 1, 192);
+  assert_in_range(sizeof(FdTransport), 1, 192);
   assert_in_range(sizeof(Stream), 1, 288);
   assert_in_range(sizeof(Timer), 1, 160);
   assert_in_range(sizeof(TimerNode), 1, 32);

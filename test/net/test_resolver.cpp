@@ -5,8 +5,8 @@
 
 #include "SocketResolver.h"
 #include "SocketTimer.h"
-#include "net/host_name.hpp"
-#include "net/resolver.hpp"
+#include "net/names/host_name.hpp"
+#include "net/names/resolver.hpp"
 
 #include <memory>
 #include <optional>

@@ -2,7 +2,7 @@
 // wrong with the rest.
 #include "cmocka_cpp.hpp"
 
-#include "net/sock_name.hpp"
+#include "net/names/sock_name.hpp"
 
 #include <cstring>
 #include <net/if.h>

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "net/loop.hpp"
-#include "net/transport.hpp"
+#include "net/stream/transport.hpp"
 
 #include <algorithm>
 #include <cstring>

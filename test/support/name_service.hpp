@@ -8,7 +8,7 @@
 
 #include "cmocka_cpp.hpp"
 
-#include "net/resolver_pool.hpp"
+#include "net/names/resolver_pool.hpp"
 
 #include <arpa/inet.h>
 #include <cerrno>

@@ -1,0 +1,293 @@
+#include "net/os/os_socket.hpp"
+
+#include "SocketListener.h"
+
+#include "base/error.hpp"
+#include "net/os/os_plain.hpp"
+#include "net/os/sigpipe_guard.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+
+namespace socketpoll::os {
+
+namespace {
+
+template <class Call> auto restart(Call &&call) noexcept {
+  decltype(call()) outcome;
+  do outcome = call();
+  while (outcome < 0 && errno == EINTR);
+  return outcome;
+}
+
+Result<size_t> count_of(ssize_t outcome) noexcept {
+  if (outcome < 0) return last_system_error();
+  return static_cast<size_t>(outcome);
+}
+
+template <class Get> Result<Address> address_from(Get &&get) noexcept {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  if (get(reinterpret_cast<sockaddr *>(&storage), &length) < 0) return last_system_error();
+  return Address::from_sockaddr(storage);
+}
+
+// Asks the simulated socket of that descriptor.
+template <class T, class Ask> T simulated(int fd, Ask &&ask) noexcept {
+  try {
+    SimulatedSocket *const socket = find_simulated(fd);
+    return socket ? ask(*socket) : T(Error{SOCKET_EBADF});
+  } catch (const std::bad_alloc &) {
+    return Error{SOCKET_ENOMEM};
+  }
+}
+
+Result<Fd> simulated_socket(int family, Network &simulation) noexcept {
+  try {
+    auto fd = simulation.make_socket(family);
+    if (!fd.ok()) return fd.error();
+    return Fd(*fd);
+  } catch (const std::bad_alloc &) {
+    return Error{SOCKET_ENOMEM};
+  }
+}
+
+} // namespace
+
+Result<Fd> tcp_socket(int family, Network *simulation) noexcept {
+  if (simulation) return simulated_socket(family, *simulation);
+  Fd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return last_system_error();
+  return fd;
+}
+
+Result<Fd> listen_tcp(const Address &address, const ListenOptions &options,
+                      Network *simulation) noexcept {
+  auto fd = tcp_socket(address.family, simulation);
+  if (!fd.ok()) return fd;
+  const int number = fd->get();
+  if (simulation) {
+    const Status status = simulated<Status>(
+        number, [&](SimulatedSocket &socket) { return socket.listen(address, options.backlog); });
+    return status.ok() ? std::move(fd) : Result<Fd>(status.error());
+  }
+  // A restarted server must not wait for the TIME_WAIT of its predecessor's connections.
+  Status status = set_option(number, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (status.ok() && options.reuseport == SOCKET_REUSEPORT_SHARE)
+    status = set_option(number, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (status.ok() && address.family == AF_INET6)
+    status = set_option(number, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  if (status.ok() && options.receive_buffer)
+    status = set_option(number, SOL_SOCKET, SO_RCVBUF, options.receive_buffer);
+  if (status.ok() && options.send_buffer)
+    status = set_option(number, SOL_SOCKET, SO_SNDBUF, options.send_buffer);
+  if (!status.ok()) return status.error();
+  sockaddr_storage storage;
+  const socklen_t length = address.to_sockaddr(storage);
+  if (::bind(number, reinterpret_cast<sockaddr *>(&storage), length) < 0)
+    return last_system_error();
+  // Bound without the option, and so only where nobody else is bound; listen(2) then looks at it.
+  if (options.reuseport == SOCKET_REUSEPORT_FIRST)
+    status = set_option(number, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (!status.ok()) return status.error();
+  if (::listen(number, options.backlog) < 0) return last_system_error();
+  return fd;
+}
+
+Status prepare_listening(int fd) noexcept {
+  int type = 0, listens = 0;
+  socklen_t length = sizeof type;
+  if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0) return last_system_error();
+  if (type != SOCK_STREAM) return Error{SOCKET_EINVAL};
+  length = sizeof listens;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0)
+    return last_system_error();
+  if (!listens) return Error{SOCKET_ESTATE};
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+      ::fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+    return last_system_error();
+  return {};
+}
+
+Result<Accepted> accept_tcp(int listener) noexcept {
+  if (is_simulated(listener))
+    return simulated<Result<Accepted>>(listener, [](SimulatedSocket &socket) -> Result<Accepted> {
+      Address peer;
+      auto fd = socket.accept(peer);
+      if (!fd.ok()) return fd.error();
+      return Accepted{Fd(*fd), peer};
+    });
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  const int fd = restart([&] {
+    return ::accept4(listener, reinterpret_cast<sockaddr *>(&storage), &length,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+  });
+  if (fd < 0) return last_system_error();
+  Accepted accepted{Fd(fd), Address::from_sockaddr(storage)};
+  if (storage.ss_family == AF_UNIX || length == 0) accepted.peer.family = AF_UNIX;
+  return accepted;
+}
+
+Status connect_tcp(int fd, const Address &address) noexcept {
+  if (is_simulated(fd))
+    return simulated<Status>(fd, [&](SimulatedSocket &socket) { return socket.connect(address); });
+  sockaddr_storage storage;
+  const socklen_t length = address.to_sockaddr(storage);
+  // Not restarted: after EINTR the attempt goes on by itself, connect(2).
+  if (::connect(fd, reinterpret_cast<sockaddr *>(&storage), length) == 0) return {};
+  return errno == EINTR ? Error{SOCKET_EAGAIN} : last_system_error();
+}
+
+Status pending_error(int fd) noexcept {
+  if (is_simulated(fd))
+    return simulated<Status>(fd, [&](SimulatedSocket &socket) { return socket.take_error(); });
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0) return last_system_error();
+  return error ? Status(error_from_errno(error)) : Status();
+}
+
+Result<Address> local_address(int fd) noexcept {
+  if (is_simulated(fd))
+    return simulated<Result<Address>>(
+        fd, [&](SimulatedSocket &socket) { return socket.local_address(); });
+  return address_from(
+      [&](sockaddr *to, socklen_t *length) { return ::getsockname(fd, to, length); });
+}
+
+Result<Address> peer_address(int fd) noexcept {
+  if (is_simulated(fd))
+    return simulated<Result<Address>>(
+        fd, [&](SimulatedSocket &socket) { return socket.peer_address(); });
+  return address_from(
+      [&](sockaddr *to, socklen_t *length) { return ::getpeername(fd, to, length); });
+}
+
+Status set_option(int fd, int level, int name, int value) noexcept {
+  if (is_simulated(fd)) return {}; // whatever it is, it makes no difference there
+  if (::setsockopt(fd, level, name, &value, sizeof value) < 0) return last_system_error();
+  return {};
+}
+
+Status set_keepalive(int fd, int idle_s, int interval_s, int count) noexcept {
+  if (idle_s == 0) return set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 0);
+  Status status = set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
+  if (status.ok()) status = set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, std::max(interval_s, 1));
+  if (status.ok()) status = set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, std::max(count, 1));
+  if (status.ok()) status = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  return status;
+}
+
+Result<size_t> receive(Channel channel, std::span<char> into) noexcept {
+  const int fd = channel.fd;
+  if (channel.plain) return read_plain(fd, into);
+  if (is_simulated(fd))
+    return simulated<Result<size_t>>(fd,
+                                     [&](SimulatedSocket &socket) { return socket.receive(into); });
+  return count_of(restart([&] { return ::recv(fd, into.data(), into.size(), 0); }));
+}
+
+Result<size_t> send(Channel channel, std::span<const iovec> slices, bool more_follows) noexcept {
+  const int fd = channel.fd;
+  if (channel.plain) return write_plain(fd, slices);
+  if (is_simulated(fd))
+    return simulated<Result<size_t>>(fd,
+                                     [&](SimulatedSocket &socket) { return socket.send(slices); });
+  const int flags = MSG_NOSIGNAL | (more_follows ? MSG_MORE : 0);
+  if (slices.size() == 1)
+    return count_of(
+        restart([&] { return ::send(fd, slices[0].iov_base, slices[0].iov_len, flags); }));
+  msghdr message{};
+  message.msg_iov = const_cast<iovec *>(slices.data());
+  message.msg_iovlen = slices.size();
+  return count_of(restart([&] { return ::sendmsg(fd, &message, flags); }));
+}
+
+namespace {
+Result<size_t> send_copied(Channel channel, int file, int64_t offset, size_t length) noexcept {
+  char bytes[16384];
+  const auto read = count_of(
+      restart([&] { return ::pread(file, bytes, std::min(length, sizeof bytes), offset); }));
+  if (!read.ok() || *read == 0) return read;
+  const iovec slice{bytes, *read};
+  return send(channel, {&slice, 1}, false);
+}
+} // namespace
+
+Result<size_t> send_file(Channel channel, int file, int64_t offset, size_t length) noexcept {
+  const int fd = channel.fd;
+  if (is_simulated(fd)) return send_copied(channel, file, offset, length);
+  SigpipeGuard guard;
+  off_t position = offset;
+  const ssize_t sent = restart([&] { return ::sendfile(fd, file, &position, length); });
+  // Some files can only be read: sendfile(2).
+  if (sent < 0 && errno == EINVAL) return send_copied(fd, file, offset, length);
+  const Error error = sent < 0 ? last_system_error() : Error{0};
+  // A signal comes with a short count as well: some pages had gone before the error was met, and
+  // only the next call will tell of it.
+  if (error.code == SOCKET_EPIPE || (sent >= 0 && static_cast<size_t>(sent) < length))
+    guard.swallow();
+  if (sent < 0) return error;
+  return static_cast<size_t>(sent);
+}
+
+Status shutdown_sending(int fd) noexcept {
+  if (is_simulated(fd))
+    return simulated<Status>(fd,
+                             [&](SimulatedSocket &socket) { return socket.shutdown_sending(); });
+  if (::shutdown(fd, SHUT_WR) < 0) return last_system_error();
+  return {};
+}
+
+#ifdef __linux__
+namespace {
+// Enough for a fast link, and a sixteenth of what one process may have before its pipes get small.
+constexpr int kPipeBytes = 256 * 1024;
+} // namespace
+
+Result<Pipe> make_pipe() noexcept {
+  int ends[2];
+  if (::pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0) return last_system_error();
+  Pipe pipe{Fd(ends[0]), Fd(ends[1])};
+  (void)::fcntl(ends[1], F_SETPIPE_SZ, kPipeBytes); // or it stays as it is
+  return pipe;
+}
+
+bool can_splice(Channel channel) noexcept {
+  if (channel.plain) return is_pipe(channel.fd); // some terminals take what they then refuse
+  return channel.fd >= 0 && !is_simulated(channel.fd);
+}
+
+Result<size_t> splice_from(int fd, const Pipe &pipe, size_t length) noexcept {
+  return count_of(restart([&] {
+    return ::splice(fd, nullptr, pipe.write_end.get(), nullptr, length,
+                    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  }));
+}
+
+Result<size_t> splice_to(int fd, const Pipe &pipe, size_t length, bool more_follows) noexcept {
+  SigpipeGuard guard; // like sendfile(2) it has no MSG_NOSIGNAL
+  const unsigned flags =
+      SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (more_follows ? unsigned{SPLICE_F_MORE} : 0U);
+  const ssize_t sent =
+      restart([&] { return ::splice(pipe.read_end.get(), nullptr, fd, nullptr, length, flags); });
+  const Error error = sent < 0 ? last_system_error() : Error{0};
+  if (error.code == SOCKET_EPIPE || (sent >= 0 && static_cast<size_t>(sent) < length))
+    guard.swallow();
+  if (sent < 0) return error;
+  return static_cast<size_t>(sent);
+}
+#else
+Result<Pipe> make_pipe() noexcept { return Error{SOCKET_ENOTSUP}; }
+bool can_splice(Channel) noexcept { return false; }
+Result<size_t> splice_from(int, const Pipe &, size_t) noexcept { return Error{SOCKET_ENOTSUP}; }
+Result<size_t> splice_to(int, const Pipe &, size_t, bool) noexcept { return Error{SOCKET_ENOTSUP}; }
+#endif
+
+} // namespace socketpoll::os
