@@ -61,7 +61,7 @@ SOCKET_API int SocketFuture_then(SocketFuture_T future, SocketCallback_T callbac
  * other callbacks run meanwhile, SocketLoop_wait's events stay queued, memory of what is freed is
  * given back when the outermost turn ends, and a stream whose bytes the callback was handed
  * receives no more until that callback returns, which its idle timeout does not count. A callback
- * of a SocketWatch is not entered again either; that of a repeating timer is. On any other thread
+ * of a SocketWatch or a SocketTimer is not entered again either. On any other thread
  * it blocks without using the processor, and somebody else has to run the loop. Any thread.
  * The result, or why it failed; SOCKET_ETIMEDOUT when timeout_ms passed first, which changes
  * nothing (SocketFuture_is_done tells it from an operation's own timeout); SOCKET_ESTOPPED after

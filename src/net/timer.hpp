@@ -47,6 +47,13 @@ private:
     raise(SOCKET_TIMER);
   }
   void on_no_memory() noexcept override {}
+  // A callback that awaits for longer than the period hears of the rest when it has returned.
+  void deliver() override {
+    if (delivering_) return;
+    delivering_ = true;
+    LoopObject::deliver();
+    delivering_ = false;
+  }
   void describe(SocketCompletion_T &event) noexcept override {
     event.length = std::exchange(expirations_, 0);
   }
@@ -54,6 +61,7 @@ private:
 
   int64_t period_ns_ = 0;
   int64_t expirations_ = 0;
+  bool delivering_ = false;
 };
 
 } // namespace socketpoll

@@ -175,12 +175,33 @@ static void pulled_bytes_outlive_an_await(void **state) {
   close(pair.peer);
 }
 
+/* A repeating timer whose callback takes longer than its period hears of the rest afterwards. */
+static void on_period(const SocketCompletion_T *event, void *user) {
+  Nest *nest = user;
+  if (++nest->depth > nest->deepest) nest->deepest = nest->depth;
+  nest->bytes += event->length; /* expirations */
+  if (nest->calls++ == 0) sleep_in(nest);
+  nest->depth--;
+}
+
+static void a_timer_is_not_entered_twice(void **state) {
+  Nest nest = {.loop = *state, .ms = 30};
+  SocketTimer_T timer = SocketTimer_new(*state);
+  SocketTimer_set_callback(timer, on_period, &nest);
+  SocketTimer_start(timer, 1, 5);
+  run_until(*state, &nest.calls, 2);
+  assert_int_equal(nest.deepest, 1);
+  assert_true(nest.bytes >= 5);
+  SocketTimer_free(&timer);
+}
+
 int main(void) {
 #define NESTED_TEST(name) cmocka_unit_test_setup_teardown(name, loop_setup, loop_teardown)
   const struct CMUnitTest tests[] = {
       NESTED_TEST(leftover_stays_while_its_callback_awaits),
       NESTED_TEST(awaiting_is_not_idleness),
       NESTED_TEST(a_watch_is_not_entered_twice),
+      NESTED_TEST(a_timer_is_not_entered_twice),
       NESTED_TEST(held_up_with_small_batches),
       NESTED_TEST(deadlines_pass_in_full_batches),
       NESTED_TEST(pulled_bytes_outlive_an_await),
