@@ -12,11 +12,10 @@
 //     nobody reads any more and which reset the connection;
 //   - a stopped server says so exactly once, and has no connection left then;
 //   - when all is freed no socket is open.
-#include "cmocka_cpp.hpp"
+#include "support/simulated_seeds.hpp"
 
 #include <socketpoll/SocketAsync.h>
 #include <socketpoll/SocketHTTPServer.h>
-#include <socketpoll/SocketSimulation.h>
 #include <socketpoll/SocketTimer.h>
 
 #include <algorithm>
@@ -28,16 +27,6 @@
 #include <vector>
 
 namespace {
-
-uint64_t present_seed;
-
-#define INVARIANT(condition)                                                                       \
-  do {                                                                                             \
-    if (!(condition)) {                                                                            \
-      print_error("seed %llu: ", static_cast<unsigned long long>(present_seed));                   \
-      assert_true(condition);                                                                      \
-    }                                                                                              \
-  } while (0)
 
 struct World;
 
@@ -248,10 +237,9 @@ void configure(World &world) {
   world.stops = world.random(3) == 0;
 }
 
-int64_t run(uint64_t seed) {
-  present_seed = seed;
+int64_t run() {
   World world;
-  world.simulation = SocketSimulation_new(seed);
+  world.simulation = SocketSimulation_new(present_seed);
   world.loops[0] = SocketSimulation_new_loop(world.simulation);
   world.loops[1] = world.random(2) ? SocketSimulation_new_loop(world.simulation) : world.loops[0];
   configure(world);
@@ -289,28 +277,13 @@ int64_t run(uint64_t seed) {
     SocketTimer_free(&client->timer);
   }
   SocketHTTPServer_free(&world.server);
-  INVARIANT(SocketSimulation_run(world.simulation, 1000) == 0);
-  INVARIANT(SocketSimulation_get_open(world.simulation) == 0);
-  const int64_t digest = SocketSimulation_get_digest(world.simulation);
-  SocketSimulation_free(&world.simulation);
-  return digest;
+  return end_world(world.simulation);
 }
 
-void every_seed(void **) {
-  for (uint64_t seed = 0; seed < 2000; seed++) {
-    const int64_t digest = run(seed);
-    if (seed % 100 == 0) INVARIANT(run(seed) == digest);
-  }
-}
+void every_seed(void **) { run_seeds(2000, 100, run); }
 
 } // namespace
 
-// With a number: that seed alone, to look closer at it.
 int main(int count, char **arguments) {
-  if (count > 1) {
-    run(std::strtoull(arguments[1], nullptr, 10));
-    return 0;
-  }
-  const CMUnitTest tests[] = {cmocka_unit_test(every_seed)};
-  return cmocka_run_group_tests_name("simulated http", tests, nullptr, nullptr);
+  return run_one_or_all(count, arguments, run, cmocka_unit_test(every_seed));
 }

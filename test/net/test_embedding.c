@@ -83,9 +83,10 @@ static void *post_from_elsewhere(void *user) {
 static void a_foreign_loop_serves_it(void **state) {
   (void)state;
   SocketLoop_T loop = SocketLoop_new();
-  if (SocketLoop_get_fd(loop) == SOCKET_ENOTSUP) {
+  if (strcmp(SocketLoop_get_backend_name(loop), "poll") == 0) { /* which has none to give */
+    assert_int_equal(SocketLoop_get_fd(loop), SOCKET_ENOTSUP);
     SocketLoop_free(&loop);
-    skip();
+    return;
   }
   int bytes = 0, ticks = 0;
   char address[64], back[5];

@@ -9,11 +9,10 @@
 //     pulled is of a stream that lives;
 //   - bytes of the last wait are unchanged by awaiting;
 //   - when all is freed no socket is open, and the same seed gives the same run.
-#include "cmocka_cpp.hpp"
+#include "support/simulated_seeds.hpp"
 
 #include <socketpoll/SocketAsync.h>
 #include <socketpoll/SocketListener.h>
-#include <socketpoll/SocketSimulation.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -23,16 +22,6 @@
 namespace {
 
 constexpr int kAwaitMs = 60000;
-uint64_t present_seed;
-
-#define INVARIANT(condition)                                                                       \
-  do {                                                                                             \
-    if (!(condition)) {                                                                            \
-      print_error("seed %llu: ", static_cast<unsigned long long>(present_seed));                   \
-      assert_true(condition);                                                                      \
-    }                                                                                              \
-  } while (0)
-
 struct World {
   SocketSimulation_T simulation = nullptr;
   SocketLoop_T loop = nullptr;
@@ -128,10 +117,9 @@ void Path::free() {
   for (SocketStream_T *stream : {&client, &outer, &inner, &upstream}) SocketStream_free(stream);
 }
 
-int64_t run(uint64_t seed) {
-  present_seed = seed;
+int64_t run() {
   World world;
-  world.simulation = SocketSimulation_new(seed);
+  world.simulation = SocketSimulation_new(present_seed);
   world.loop = SocketSimulation_new_loop(world.simulation);
   SocketSimulation_set_delay(world.simulation, 0, static_cast<int>(world.random(3000)));
   if (world.random(2))
@@ -157,28 +145,13 @@ int64_t run(uint64_t seed) {
   }
   path.free();
   SocketListener_free(&listener);
-  INVARIANT(SocketSimulation_run(world.simulation, 1000) == 0);
-  INVARIANT(SocketSimulation_get_open(world.simulation) == 0);
-  const int64_t digest = SocketSimulation_get_digest(world.simulation);
-  SocketSimulation_free(&world.simulation);
-  return digest;
+  return end_world(world.simulation);
 }
 
-void every_seed(void **) {
-  for (uint64_t seed = 0; seed < 2000; seed++) {
-    const int64_t digest = run(seed);
-    if (seed % 100 == 0) INVARIANT(run(seed) == digest);
-  }
-}
+void every_seed(void **) { run_seeds(2000, 100, run); }
 
 } // namespace
 
-// With a number: that seed alone, to look closer at it.
 int main(int count, char **arguments) {
-  if (count > 1) {
-    run(std::strtoull(arguments[1], nullptr, 10));
-    return 0;
-  }
-  const CMUnitTest tests[] = {cmocka_unit_test(every_seed)};
-  return cmocka_run_group_tests_name("simulated awaits", tests, nullptr, nullptr);
+  return run_one_or_all(count, arguments, run, cmocka_unit_test(every_seed));
 }

@@ -7,11 +7,10 @@
 //   - events come in their order, none after SOCKET_CLOSED, none after the stream was freed;
 //   - an operation ends exactly once, and its buffer is not touched after that;
 //   - when all is freed no socket is open, and the sanitizers find nothing left.
-#include "cmocka_cpp.hpp"
+#include "support/simulated_seeds.hpp"
 
 #include <socketpoll/SocketAsync.h>
 #include <socketpoll/SocketListener.h>
-#include <socketpoll/SocketSimulation.h>
 #include <socketpoll/SocketTimer.h>
 
 #include <algorithm>
@@ -22,17 +21,6 @@
 #include <vector>
 
 namespace {
-
-int seeds = 10000;
-uint64_t present_seed;
-
-#define INVARIANT(condition)                                                                       \
-  do {                                                                                             \
-    if (!(condition)) {                                                                            \
-      print_error("seed %llu: ", static_cast<unsigned long long>(present_seed));                   \
-      assert_true(condition);                                                                      \
-    }                                                                                              \
-  } while (0)
 
 struct World;
 
@@ -329,10 +317,9 @@ void configure(World &world) {
 }
 
 // One run; its digest.
-int64_t run(uint64_t seed) {
-  present_seed = seed;
+int64_t run() {
   World world;
-  world.simulation = SocketSimulation_new(seed);
+  world.simulation = SocketSimulation_new(present_seed);
   world.loops[0] = SocketSimulation_new_loop(world.simulation);
   world.loops[1] = world.random(2) ? SocketSimulation_new_loop(world.simulation) : world.loops[0];
   configure(world);
@@ -356,28 +343,13 @@ int64_t run(uint64_t seed) {
     connection->server.leave();
   }
   SocketListener_free(&world.listener);
-  INVARIANT(SocketSimulation_run(world.simulation, 1000) == 0);
-  INVARIANT(SocketSimulation_get_open(world.simulation) == 0);
-  const int64_t digest = SocketSimulation_get_digest(world.simulation);
-  SocketSimulation_free(&world.simulation);
-  return digest;
+  return end_world(world.simulation);
 }
 
-void every_seed(void **) {
-  for (int seed = 0; seed < seeds; seed++) {
-    const int64_t digest = run(static_cast<uint64_t>(seed));
-    if (seed % 50 == 0) INVARIANT(run(static_cast<uint64_t>(seed)) == digest);
-  }
-}
+void every_seed(void **) { run_seeds(10000, 50, run); }
 
 } // namespace
 
-// With a number: that seed alone, to look closer at it.
 int main(int count, char **arguments) {
-  if (count > 1) {
-    run(std::strtoull(arguments[1], nullptr, 10));
-    return 0;
-  }
-  const CMUnitTest tests[] = {cmocka_unit_test(every_seed)};
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
+  return run_one_or_all(count, arguments, run, cmocka_unit_test(every_seed));
 }
