@@ -4,7 +4,7 @@
 
 #include "base/error.hpp"
 #include "net/os/os_plain.hpp"
-#include "net/os/sigpipe_guard.hpp"
+#include "net/os/posix/sigpipe_guard.hpp"
 
 #include <algorithm>
 #include <cerrno>

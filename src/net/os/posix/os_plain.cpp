@@ -1,7 +1,7 @@
 #include "net/os/os_plain.hpp"
 
 #include "base/error.hpp"
-#include "net/os/sigpipe_guard.hpp"
+#include "net/os/posix/sigpipe_guard.hpp"
 
 #include <cerrno>
 #include <cstdio>
