@@ -39,7 +39,9 @@ constexpr ErrnoPair kErrnoTable[] = {
     {EMFILE, SOCKET_EMFILE},
     {ENFILE, SOCKET_ENFILE},
     {ENOSPC, SOCKET_ENOSPC},
+#if defined(EDQUOT)
     {EDQUOT, SOCKET_ENOSPC},
+#endif
     {ENOBUFS, SOCKET_ENOBUFS},
     {EADDRINUSE, SOCKET_EADDRINUSE},
     {EADDRNOTAVAIL, SOCKET_EADDRNOTAVAIL},
@@ -100,8 +102,6 @@ Error error_from_errno(int error_number) noexcept {
     if (pair.number == error_number) return {pair.code};
   return {SOCKET_EUNKNOWN};
 }
-
-Error last_system_error() noexcept { return error_from_errno(errno); }
 
 int errno_from_code(int code) noexcept {
   if (code == SOCKET_EBADHANDLE) return EINVAL;

@@ -10,8 +10,12 @@ namespace socketpoll {
 
 // The code for an errno value; SOCKET_EUNKNOWN for one the table lacks.
 Error error_from_errno(int error_number) noexcept;
-// The code for the present errno.
+// The code for what the system said last: errno, or on Windows GetLastError().
 Error last_system_error() noexcept;
+#if defined(_WIN32)
+// For the number of an error as Windows and its sockets count them.
+Error error_from_system(unsigned long number) noexcept;
+#endif
 // The errno value that stands for a code, for the POSIX-shaped SocketPoll_* functions.
 int errno_from_code(int code) noexcept;
 

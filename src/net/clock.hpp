@@ -19,11 +19,7 @@ public:
 
 class SystemClock final : public Clock {
 public:
-  int64_t now_ns() noexcept override {
-    timespec time{};
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-  }
+  int64_t now_ns() noexcept override { return monotonic_ns(); }
   std::time_t wall_seconds() noexcept override { return std::time(nullptr); }
 };
 

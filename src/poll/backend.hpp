@@ -16,6 +16,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "base/time.hpp"
 #include "poll/fd_key.hpp"
 
 #include <cstdint>
@@ -87,7 +88,7 @@ public:
   // -1 where the kernel has no object for the set.
   virtual int pollable_fd() const noexcept { return -1; }
   // The clock of deadlines, in nanoseconds: CLOCK_MONOTONIC, unless time is simulated.
-  virtual int64_t now_ns() const noexcept;
+  virtual int64_t now_ns() const noexcept { return monotonic_ns(); }
 };
 
 // One row of the table of what is compiled in (backends.cpp).
@@ -100,7 +101,11 @@ struct BackendEntry {
 #if defined(__linux__)
 extern const BackendEntry kEpollBackend;
 #endif
+#if defined(_WIN32)
+extern const BackendEntry kIocpBackend;
+#else
 extern const BackendEntry kPollBackend;
+#endif
 
 std::span<const BackendEntry *const> backends() noexcept; // best first
 const BackendEntry *find_backend(const char *name) noexcept;

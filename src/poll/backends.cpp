@@ -2,7 +2,6 @@
 #include "poll/backend.hpp"
 
 #include <cstring>
-#include <ctime>
 
 namespace socketpoll {
 
@@ -11,7 +10,11 @@ constexpr const BackendEntry *kBackends[] = {
 #if defined(__linux__)
     &kEpollBackend,
 #endif
+#if defined(_WIN32)
+    &kIocpBackend,
+#else
     &kPollBackend,
+#endif
 };
 } // namespace
 
@@ -21,12 +24,6 @@ const BackendEntry *find_backend(const char *name) noexcept {
   for (const BackendEntry *entry : kBackends)
     if (std::strcmp(entry->name, name) == 0) return entry;
   return nullptr;
-}
-
-int64_t Backend::now_ns() const noexcept {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return int64_t{now.tv_sec} * 1000000000 + now.tv_nsec;
 }
 
 } // namespace socketpoll

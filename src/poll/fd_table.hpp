@@ -1,5 +1,6 @@
 // Poll floor. What is registered under each fd number: 16 bytes a number, found by index, read
-// without a lock. Descriptors are dense small integers, so a table beats any map.
+// without a lock. Descriptors are dense small integers, or dense multiples of one, so a table beats
+// any map.
 //
 // Writers hold Poller's lock; readers are the waiting threads. Records live in chunks of doubling
 // size and never move. A reader trusts a record only if its state is the same before and after it
@@ -8,6 +9,7 @@
 #pragma once
 
 #include "poll/backend.hpp"
+#include "poll/os_fd.hpp"
 
 #include <atomic>
 #include <bit>
@@ -67,7 +69,7 @@ static_assert(sizeof(FdRecord) <= 32);
 
 class FdTable {
 public:
-  // The record of an fd that is not negative, or null where none was ever needed nearby.
+  // The record of a plausible descriptor, or null where none was ever needed nearby.
   FdRecord *find(int fd) const noexcept {
     const Place place(fd);
     FdRecord *chunk = published_[place.chunk].load(std::memory_order_acquire);
@@ -89,18 +91,19 @@ public:
       const size_t size = size_t{kFirst} << chunk;
       for (size_t i = 0; i < size; i++) {
         const FdRecord::View view = chunks_[chunk][i].view();
-        if (view.live && !visit(static_cast<int>(size - kFirst + i), view)) return;
+        if (view.live && !visit(static_cast<int>(size - kFirst + i) * kDescriptorStep, view))
+          return;
       }
     }
   }
 
 private:
-  // Chunk k holds 256 * 2^k records, the first of which is that of fd 256 * (2^k - 1).
+  // Chunk k holds 256 * 2^k records, the first of which is that of descriptor 256 * (2^k - 1).
   static constexpr uint32_t kFirst = 256;
   static constexpr unsigned kChunks = 24;
   struct Place {
     explicit Place(int fd) noexcept {
-      const uint32_t shifted = static_cast<uint32_t>(fd) + kFirst;
+      const uint32_t shifted = static_cast<uint32_t>(fd) / kDescriptorStep + kFirst;
       chunk = static_cast<unsigned>(std::bit_width(shifted) - std::bit_width(kFirst));
       index = shifted - chunk_size();
     }

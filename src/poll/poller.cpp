@@ -1,10 +1,10 @@
 #include "poll/poller.hpp"
 
 #include "base/error.hpp"
+#include "poll/os_fd.hpp"
 
 #include <algorithm>
 #include <cstdlib>
-#include <fcntl.h>
 #include <vector>
 
 namespace socketpoll {
@@ -21,8 +21,6 @@ bool valid(int events) noexcept {
   return !(events & SOCKET_POLL_EXCLUSIVE) ||
          !(events & (SOCKET_POLL_ONESHOT | SOCKET_POLL_PEER_CLOSED));
 }
-
-bool is_open(int fd) noexcept { return ::fcntl(fd, F_GETFD) >= 0; }
 
 } // namespace
 
@@ -47,21 +45,21 @@ Result<std::unique_ptr<Poller>> Poller::create(std::unique_ptr<Backend> backend,
 }
 
 FdRecord *Poller::live_record(int fd) const noexcept {
-  FdRecord *record = fd < 0 ? nullptr : table_.find(fd);
+  FdRecord *record = plausible_descriptor(fd) ? table_.find(fd) : nullptr;
   return record && record->view().live ? record : nullptr;
 }
 
 Status Poller::add(int fd, int events, void *data) {
-  if (fd < 0) return Error{SOCKET_EBADF};
+  if (!plausible_descriptor(fd)) return Error{SOCKET_EBADF};
   if (!valid(events)) return Error{SOCKET_EINVAL};
   std::lock_guard lock(mutex_);
   // The largest number that is open bounds the table, whatever the caller passes.
-  if (!table_.find(fd) && !is_open(fd)) return Error{SOCKET_EBADF};
+  if (!table_.find(fd) && !is_open_descriptor(fd)) return Error{SOCKET_EBADF};
   FdRecord &record = table_.at(fd);
   const FdRecord::View present = record.view();
   const int limit = limit_.load(std::memory_order_relaxed);
   if (!present.live && limit && count() >= limit) {
-    if (!is_open(fd)) return Error{SOCKET_EBADF};
+    if (!is_open_descriptor(fd)) return Error{SOCKET_EBADF};
     return Error{SOCKET_ENOSPC};
   }
   const uint32_t generation = present.generation + 1;
@@ -95,7 +93,7 @@ Status Poller::mod(int fd, int events, void *data) {
   if (!valid(events)) return Error{SOCKET_EINVAL};
   std::lock_guard lock(mutex_);
   FdRecord *record = live_record(fd);
-  if (!record) return Error{is_open(fd) ? SOCKET_ENOENT : SOCKET_EBADF};
+  if (!record) return Error{is_open_descriptor(fd) ? SOCKET_ENOENT : SOCKET_EBADF};
   return change(fd, events, data, record->view(), *record);
 }
 
@@ -103,7 +101,7 @@ Status Poller::modify(int fd, int add_events, int remove_events) {
   if ((add_events | remove_events) & ~(kReportable | kTriggers)) return Error{SOCKET_EINVAL};
   std::lock_guard lock(mutex_);
   FdRecord *record = live_record(fd);
-  if (!record) return Error{is_open(fd) ? SOCKET_ENOENT : SOCKET_EBADF};
+  if (!record) return Error{is_open_descriptor(fd) ? SOCKET_ENOENT : SOCKET_EBADF};
   const FdRecord::View present = record->view();
   return change(fd, (present.events | add_events) & ~remove_events, present.data, present, *record);
 }
@@ -111,7 +109,7 @@ Status Poller::modify(int fd, int add_events, int remove_events) {
 Status Poller::del(int fd) {
   std::lock_guard lock(mutex_);
   FdRecord *record = live_record(fd);
-  if (!record) return Error{is_open(fd) ? SOCKET_ENOENT : SOCKET_EBADF};
+  if (!record) return Error{is_open_descriptor(fd) ? SOCKET_ENOENT : SOCKET_EBADF};
   backend_->del(fd);
   record->drop();
   removals_++;

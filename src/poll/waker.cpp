@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <fcntl.h>
+#include <unistd.h>
 
 #if __has_include(<sys/eventfd.h>) && !defined(SOCKETPOLL_WAKER_PIPE)
 #define SOCKETPOLL_WAKER_EVENTFD 1

@@ -13,6 +13,7 @@
 #include <linux/openat2.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 namespace socketpoll::os {

@@ -1,6 +1,5 @@
 #include "net/names/address.hpp"
 
-#include <arpa/inet.h>
 #include <charconv>
 #include <cstdio>
 #include <cstring>

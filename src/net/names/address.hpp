@@ -1,13 +1,12 @@
 // Numeric IPv4 and IPv6 addresses with a port.
 #pragma once
 
+#include "base/os_types.hpp"
 #include "base/result.hpp"
 
 #include <cstdint>
-#include <netinet/in.h>
 #include <span>
 #include <string_view>
-#include <sys/socket.h>
 
 namespace socketpoll {
 

@@ -5,10 +5,8 @@
 #include "net/os/os_thread.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <new>
-#include <pthread.h>
 
 namespace socketpoll {
 
@@ -34,7 +32,7 @@ int64_t now_ns() noexcept {
 
 // Never destroyed: its threads may run until the process has ended.
 ResolverPool &ResolverPool::instance() {
-  static const int watched = pthread_atfork(nullptr, nullptr, after_fork_in_child);
+  static const bool watched = (os::at_fork_in_child(after_fork_in_child), true);
   static_cast<void>(watched);
   ResolverPool *pool = present.load(std::memory_order_acquire);
   if (pool) return *pool;
@@ -121,30 +119,15 @@ size_t ResolverPool::cached() noexcept {
 
 // ---- Threads
 
-void *ResolverPool::run_thread(void *pool) noexcept {
+void ResolverPool::run_thread(void *pool) noexcept {
   os::name_this_thread("socketpoll-name");
   static_cast<ResolverPool *>(pool)->work();
-  return nullptr;
 }
 
 Status ResolverPool::start_thread() noexcept {
-  const os::SignalsBlocked blocked;
-  pthread_attr_t attributes;
-  if (pthread_attr_init(&attributes) != 0) return Error{SOCKET_ENOMEM};
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  size_t usual = 0;
-  pthread_attr_getstacksize(&attributes, &usual);
-  pthread_attr_setstacksize(&attributes, kStackBytes);
-  pthread_t thread;
-  int problem = pthread_create(&thread, &attributes, run_thread, this);
-  if (problem == EINVAL) { // the program's thread-local variables, which live there, need more
-    pthread_attr_setstacksize(&attributes, usual);
-    problem = pthread_create(&thread, &attributes, run_thread, this);
-  }
-  pthread_attr_destroy(&attributes);
-  if (problem) return Error{problem == ENOMEM ? SOCKET_ENOMEM : SOCKET_ELIMIT};
-  threads_++;
-  return {};
+  const Status started = os::start_detached(body_, kStackBytes);
+  if (started.ok()) threads_++;
+  return started;
 }
 
 void ResolverPool::work() noexcept {

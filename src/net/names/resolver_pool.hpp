@@ -11,6 +11,7 @@
 #include "base/time.hpp"
 #include "net/loop.hpp"
 #include "net/names/resolver_cache.hpp"
+#include "net/os/os_thread.hpp"
 
 #include <atomic>
 #include <condition_variable>
@@ -77,7 +78,7 @@ private:
   using Jobs = std::unordered_map<HostKey, std::unique_ptr<Job>, HostKeyHash>;
 
   explicit ResolverPool(ResolverPool *parents) noexcept : parents_(parents) {}
-  static void *run_thread(void *pool) noexcept;
+  static void run_thread(void *pool) noexcept;
   Status start_thread() noexcept;
   void work() noexcept;
   bool wait_for_job(std::unique_lock<std::mutex> &lock) noexcept;
@@ -86,6 +87,7 @@ private:
   void forget_answer(const HostKey &key, const std::shared_ptr<Lookup *> &asker) noexcept;
   void drop(Jobs::iterator job) noexcept;
 
+  const os::ThreadBody body_{run_thread, this};
   ResolverPool *const parents_; // of before a fork(): never used again, so that nothing seems lost
   std::mutex mutex_;            // guards all below, is never held across getaddrinfo or a post
   std::condition_variable wake_;

@@ -3,8 +3,6 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
-#include <net/if.h>
-#include <sys/un.h>
 
 namespace socketpoll {
 

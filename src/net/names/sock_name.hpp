@@ -2,13 +2,13 @@
 // "127.0.0.1:80", "[::1]:80", "[fe80::1%eth0]:80", "unix:/path", "unix:@abstract".
 #pragma once
 
+#include "base/os_types.hpp"
 #include "base/result.hpp"
 #include "net/names/address.hpp"
 
 #include <cstddef>
 #include <span>
 #include <string_view>
-#include <sys/socket.h>
 
 namespace socketpoll {
 

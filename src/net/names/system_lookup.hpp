@@ -2,9 +2,10 @@
 // the pool's threads alone call it.
 #pragma once
 
+#include "base/os_types.hpp"
+
 #include "net/names/address.hpp"
 
-#include <netdb.h>
 #include <span>
 #include <vector>
 

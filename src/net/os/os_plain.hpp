@@ -31,10 +31,8 @@ void make_blocking(int fd) noexcept;
 // Or a FIFO.
 bool is_pipe(int fd) noexcept;
 
-// As receive() and send() of sockets are: restarted, SOCKET_EAGAIN, without SIGPIPE. A terminal
-// whose other side is gone has ended.
-Result<size_t> read_plain(int fd, std::span<char> into) noexcept;
-Result<size_t> write_plain(int fd, std::span<const iovec> slices) noexcept;
+// read_plain() and write_plain() are declared with what they stand in for (os_socket.hpp). A
+// terminal whose other side is gone has ended.
 
 struct PipeEnds {
   Fd read_end, write_end;

@@ -5,7 +5,6 @@
 #include "net/os/os_socket.hpp"
 
 #include <memory>
-#include <termios.h>
 
 namespace socketpoll::os {
 
@@ -20,9 +19,10 @@ public:
   ~RawTerminal();
 
 private:
-  RawTerminal() = default;
+  struct Settings;
+  RawTerminal();
   Fd fd_;
-  termios before_;
+  std::unique_ptr<Settings> before_;
 };
 
 struct WindowSize {

@@ -3,27 +3,34 @@
 
 #include "base/result.hpp"
 
-#include <csignal>
-#include <pthread.h>
+#include <cstddef>
+#include <cstdint>
 
 namespace socketpoll::os {
 
-// Threads inherit the mask of who starts them: the program's signals are for its own threads. Those
-// that a thread's own instructions raise stay as they are: blocked, they would end the process
-// without a word, and run-times live on them.
-class SignalsBlocked {
-public:
-  SignalsBlocked() noexcept;
-  SignalsBlocked(const SignalsBlocked &) = delete;
-  SignalsBlocked &operator=(const SignalsBlocked &) = delete;
-  ~SignalsBlocked();
-
-private:
-  sigset_t before_;
+// What runs in a thread of the library's own: with the program's signals blocked, where there are
+// signals.
+struct ThreadBody {
+  void (*run)(void *argument) noexcept = nullptr;
+  void *argument = nullptr;
 };
 
-// In it, signals are blocked as above. SOCKET_ELIMIT: the system gives no more threads.
-Status start_thread(pthread_t &thread, void *(*run)(void *), void *argument) noexcept;
+// A thread that somebody waits for; its owner joins it.
+class Thread {
+public:
+  // `body` lives as long as the thread. SOCKET_ELIMIT: the system gives no more threads.
+  Status start(const ThreadBody &body) noexcept;
+  void join() noexcept;
+
+private:
+  uintptr_t native_ = 0; // pthread_t, or a HANDLE
+};
+
+// One that nobody waits for. A stack of at least `stack_bytes`; `body` as above.
+Status start_detached(const ThreadBody &body, size_t stack_bytes) noexcept;
+
+// Calls `call` in every child that fork(2) makes of this process, where there is such a thing.
+void at_fork_in_child(void (*call)()) noexcept;
 
 // At most 15 bytes; a system that names no threads is none the worse for it.
 void name_this_thread(const char *name) noexcept;

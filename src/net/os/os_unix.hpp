@@ -2,13 +2,13 @@
 // among the bytes, and a peer that can be asked who it is.
 #pragma once
 
+#include "base/os_types.hpp"
 #include "base/result.hpp"
 #include "net/names/sock_name.hpp"
 #include "net/os/os_socket.hpp"
 
 #include <cstdint>
 #include <span>
-#include <sys/types.h>
 
 namespace socketpoll::os {
 

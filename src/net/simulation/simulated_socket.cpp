@@ -1,5 +1,7 @@
 #include "net/simulation/simulated_socket.hpp"
 
+#include "poll/os_fd.hpp"
+
 #include <algorithm>
 #include <vector>
 
@@ -7,21 +9,23 @@ namespace socketpoll {
 
 namespace {
 thread_local std::vector<SimulatedSocket *> sockets;
+
+size_t place_of(int fd) noexcept { return static_cast<size_t>(poll_number(fd) / kDescriptorStep); }
 } // namespace
 
 int enter_simulated(SimulatedSocket &socket) {
   auto free = std::find(sockets.begin(), sockets.end(), nullptr);
   if (free == sockets.end()) free = sockets.insert(free, nullptr);
   *free = &socket;
-  return kFirstSimulated + static_cast<int>(free - sockets.begin());
+  return kFirstSimulated + static_cast<int>(free - sockets.begin()) * kDescriptorStep;
 }
 
-void leave_simulated(int fd) noexcept { sockets[static_cast<size_t>(poll_number(fd))] = nullptr; }
+void leave_simulated(int fd) noexcept { sockets[place_of(fd)] = nullptr; }
 
 SimulatedSocket *find_simulated(int fd) noexcept {
   if (!is_simulated(fd)) return nullptr;
-  const auto index = static_cast<size_t>(poll_number(fd));
-  return index < sockets.size() ? sockets[index] : nullptr;
+  const size_t index = place_of(fd);
+  return index < sockets.size() && plausible_descriptor(fd) ? sockets[index] : nullptr;
 }
 
 void close_simulated(int fd) noexcept {

@@ -3,11 +3,11 @@
 // own, and only a loop whose network() is a simulation ever makes one.
 #pragma once
 
+#include "base/os_types.hpp"
 #include "base/result.hpp"
 #include "net/names/address.hpp"
 
 #include <span>
-#include <sys/uio.h>
 
 namespace socketpoll {
 

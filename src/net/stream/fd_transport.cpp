@@ -1,10 +1,11 @@
+#include "base/os_types.hpp"
+
 #include "net/stream/fd_transport.hpp"
 
 #include "net/loop.hpp"
 #include "net/os/os_unix.hpp"
 
 #include <algorithm>
-#include <netinet/tcp.h>
 
 namespace socketpoll {
 

@@ -1,11 +1,11 @@
 // extern "C" functions of SocketStream.h.
+#include "base/os_types.hpp"
+
 #include "SocketStream.h"
 
 #include "net/object_c.hpp"
 #include "net/os/os_terminal.hpp"
 #include "net/stream/stream.hpp"
-
-#include <netinet/tcp.h>
 
 using namespace socketpoll;
 

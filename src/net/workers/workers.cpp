@@ -13,7 +13,8 @@ struct Workers::Worker {
   Workers *group = nullptr;
   int index = 0;
   HandleWord loop = 0;
-  pthread_t thread{};
+  os::ThreadBody body;
+  os::Thread thread;
   bool prepared = false; // its setup has returned `code`
   bool begun = false; // it runs its loop, which nobody else can claim from there on, or has ended
   int code = 0;
@@ -119,7 +120,8 @@ Status Workers::start_one(Lock &lock, Worker &worker) noexcept {
   Status status = made.ok() ? Status() : Status(made.error());
   if (status.ok()) {
     worker.loop = *made;
-    status = os::start_thread(worker.thread, run_thread, &worker);
+    worker.body = {run_thread, &worker};
+    status = worker.thread.start(worker.body);
     if (!status.ok()) (void)Pinned<Loop>(worker.loop)->close();
   }
   if (!status.ok()) return explain(status.error(), "cannot start worker %d", worker.index);
@@ -132,10 +134,9 @@ Status Workers::start_one(Lock &lock, Worker &worker) noexcept {
 
 // ---- On a worker's thread
 
-void *Workers::run_thread(void *argument) noexcept {
+void Workers::run_thread(void *argument) noexcept {
   Worker &worker = *static_cast<Worker *>(argument);
   worker.group->run(worker);
-  return nullptr;
 }
 
 int Workers::set_up(Worker &worker, Loop &loop) noexcept {
@@ -219,7 +220,7 @@ Status Workers::join(int timeout_ms) {
 void Workers::join_threads(Lock &lock) noexcept {
   state_ = State::joining;
   lock.unlock();
-  for (int i = 0; i < count_; i++) pthread_join(workers_[static_cast<size_t>(i)].thread, nullptr);
+  for (int i = 0; i < count_; i++) workers_[static_cast<size_t>(i)].thread.join();
   lock.lock();
   workers_.reset();
   count_ = 0;

@@ -15,7 +15,6 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
-#include <pthread.h>
 #include <string>
 #include <string_view>
 
@@ -51,7 +50,7 @@ private:
   using Lock = std::unique_lock<std::mutex>;
 
   Workers();
-  static void *run_thread(void *worker) noexcept;
+  static void run_thread(void *worker) noexcept;
   void run(Worker &worker) noexcept;
   int set_up(Worker &worker, Loop &loop) noexcept;
   Status start_one(Lock &lock, Worker &worker) noexcept;

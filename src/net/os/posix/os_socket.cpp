@@ -36,45 +36,36 @@ template <class Get> Result<Address> address_from(Get &&get) noexcept {
   return Address::from_sockaddr(storage);
 }
 
-// Asks the simulated socket of that descriptor.
-template <class T, class Ask> T simulated(int fd, Ask &&ask) noexcept {
-  try {
-    SimulatedSocket *const socket = find_simulated(fd);
-    return socket ? ask(*socket) : T(Error{SOCKET_EBADF});
-  } catch (const std::bad_alloc &) {
-    return Error{SOCKET_ENOMEM};
-  }
-}
-
-Result<Fd> simulated_socket(int family, Network &simulation) noexcept {
-  try {
-    auto fd = simulation.make_socket(family);
-    if (!fd.ok()) return fd.error();
-    return Fd(*fd);
-  } catch (const std::bad_alloc &) {
-    return Error{SOCKET_ENOMEM};
-  }
-}
-
 } // namespace
 
-Result<Fd> tcp_socket(int family, Network *simulation) noexcept {
-  if (simulation) return simulated_socket(family, *simulation);
+Status prepare_listening(int fd) noexcept {
+  int type = 0, listens = 0;
+  socklen_t length = sizeof type;
+  if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0) return last_system_error();
+  if (type != SOCK_STREAM) return Error{SOCKET_EINVAL};
+  length = sizeof listens;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0)
+    return last_system_error();
+  if (!listens) return Error{SOCKET_ESTATE};
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+      ::fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+    return last_system_error();
+  return {};
+}
+
+namespace kernel {
+
+Result<Fd> tcp_socket(int family) noexcept {
   Fd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return last_system_error();
   return fd;
 }
 
-Result<Fd> listen_tcp(const Address &address, const ListenOptions &options,
-                      Network *simulation) noexcept {
-  auto fd = tcp_socket(address.family, simulation);
+Result<Fd> listen_tcp(const Address &address, const ListenOptions &options) noexcept {
+  auto fd = tcp_socket(address.family);
   if (!fd.ok()) return fd;
   const int number = fd->get();
-  if (simulation) {
-    const Status status = simulated<Status>(
-        number, [&](SimulatedSocket &socket) { return socket.listen(address, options.backlog); });
-    return status.ok() ? std::move(fd) : Result<Fd>(status.error());
-  }
   // A restarted server must not wait for the TIME_WAIT of its predecessor's connections.
   Status status = set_option(number, SOL_SOCKET, SO_REUSEADDR, 1);
   if (status.ok() && options.reuseport == SOCKET_REUSEPORT_SHARE)
@@ -98,30 +89,7 @@ Result<Fd> listen_tcp(const Address &address, const ListenOptions &options,
   return fd;
 }
 
-Status prepare_listening(int fd) noexcept {
-  int type = 0, listens = 0;
-  socklen_t length = sizeof type;
-  if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0) return last_system_error();
-  if (type != SOCK_STREAM) return Error{SOCKET_EINVAL};
-  length = sizeof listens;
-  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0)
-    return last_system_error();
-  if (!listens) return Error{SOCKET_ESTATE};
-  const int flags = ::fcntl(fd, F_GETFL);
-  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
-      ::fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
-    return last_system_error();
-  return {};
-}
-
 Result<Accepted> accept_tcp(int listener) noexcept {
-  if (is_simulated(listener))
-    return simulated<Result<Accepted>>(listener, [](SimulatedSocket &socket) -> Result<Accepted> {
-      Address peer;
-      auto fd = socket.accept(peer);
-      if (!fd.ok()) return fd.error();
-      return Accepted{Fd(*fd), peer};
-    });
   sockaddr_storage storage{};
   socklen_t length = sizeof storage;
   const int fd = restart([&] {
@@ -135,8 +103,6 @@ Result<Accepted> accept_tcp(int listener) noexcept {
 }
 
 Status connect_tcp(int fd, const Address &address) noexcept {
-  if (is_simulated(fd))
-    return simulated<Status>(fd, [&](SimulatedSocket &socket) { return socket.connect(address); });
   sockaddr_storage storage;
   const socklen_t length = address.to_sockaddr(storage);
   // Not restarted: after EINTR the attempt goes on by itself, connect(2).
@@ -145,8 +111,6 @@ Status connect_tcp(int fd, const Address &address) noexcept {
 }
 
 Status pending_error(int fd) noexcept {
-  if (is_simulated(fd))
-    return simulated<Status>(fd, [&](SimulatedSocket &socket) { return socket.take_error(); });
   int error = 0;
   socklen_t length = sizeof error;
   if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0) return last_system_error();
@@ -154,51 +118,25 @@ Status pending_error(int fd) noexcept {
 }
 
 Result<Address> local_address(int fd) noexcept {
-  if (is_simulated(fd))
-    return simulated<Result<Address>>(
-        fd, [&](SimulatedSocket &socket) { return socket.local_address(); });
   return address_from(
       [&](sockaddr *to, socklen_t *length) { return ::getsockname(fd, to, length); });
 }
 
 Result<Address> peer_address(int fd) noexcept {
-  if (is_simulated(fd))
-    return simulated<Result<Address>>(
-        fd, [&](SimulatedSocket &socket) { return socket.peer_address(); });
   return address_from(
       [&](sockaddr *to, socklen_t *length) { return ::getpeername(fd, to, length); });
 }
 
 Status set_option(int fd, int level, int name, int value) noexcept {
-  if (is_simulated(fd)) return {}; // whatever it is, it makes no difference there
   if (::setsockopt(fd, level, name, &value, sizeof value) < 0) return last_system_error();
   return {};
 }
 
-Status set_keepalive(int fd, int idle_s, int interval_s, int count) noexcept {
-  if (idle_s == 0) return set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 0);
-  Status status = set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
-  if (status.ok()) status = set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, std::max(interval_s, 1));
-  if (status.ok()) status = set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, std::max(count, 1));
-  if (status.ok()) status = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-  return status;
-}
-
-Result<size_t> receive(Channel channel, std::span<char> into) noexcept {
-  const int fd = channel.fd;
-  if (channel.plain) return read_plain(fd, into);
-  if (is_simulated(fd))
-    return simulated<Result<size_t>>(fd,
-                                     [&](SimulatedSocket &socket) { return socket.receive(into); });
+Result<size_t> receive(int fd, std::span<char> into) noexcept {
   return count_of(restart([&] { return ::recv(fd, into.data(), into.size(), 0); }));
 }
 
-Result<size_t> send(Channel channel, std::span<const iovec> slices, bool more_follows) noexcept {
-  const int fd = channel.fd;
-  if (channel.plain) return write_plain(fd, slices);
-  if (is_simulated(fd))
-    return simulated<Result<size_t>>(fd,
-                                     [&](SimulatedSocket &socket) { return socket.send(slices); });
+Result<size_t> send(int fd, std::span<const iovec> slices, bool more_follows) noexcept {
   const int flags = MSG_NOSIGNAL | (more_follows ? MSG_MORE : 0);
   if (slices.size() == 1)
     return count_of(
@@ -209,25 +147,13 @@ Result<size_t> send(Channel channel, std::span<const iovec> slices, bool more_fo
   return count_of(restart([&] { return ::sendmsg(fd, &message, flags); }));
 }
 
-namespace {
-Result<size_t> send_copied(Channel channel, int file, int64_t offset, size_t length) noexcept {
-  char bytes[16384];
-  const auto read = count_of(
-      restart([&] { return ::pread(file, bytes, std::min(length, sizeof bytes), offset); }));
-  if (!read.ok() || *read == 0) return read;
-  const iovec slice{bytes, *read};
-  return send(channel, {&slice, 1}, false);
-}
-} // namespace
-
 Result<size_t> send_file(Channel channel, int file, int64_t offset, size_t length) noexcept {
   const int fd = channel.fd;
-  if (is_simulated(fd)) return send_copied(channel, file, offset, length);
   SigpipeGuard guard;
   off_t position = offset;
   const ssize_t sent = restart([&] { return ::sendfile(fd, file, &position, length); });
   // Some files can only be read: sendfile(2).
-  if (sent < 0 && errno == EINVAL) return send_copied(fd, file, offset, length);
+  if (sent < 0 && errno == EINVAL) return send_copied(channel, file, offset, length);
   const Error error = sent < 0 ? last_system_error() : Error{0};
   // A signal comes with a short count as well: some pages had gone before the error was met, and
   // only the next call will tell of it.
@@ -238,12 +164,11 @@ Result<size_t> send_file(Channel channel, int file, int64_t offset, size_t lengt
 }
 
 Status shutdown_sending(int fd) noexcept {
-  if (is_simulated(fd))
-    return simulated<Status>(fd,
-                             [&](SimulatedSocket &socket) { return socket.shutdown_sending(); });
   if (::shutdown(fd, SHUT_WR) < 0) return last_system_error();
   return {};
 }
+
+} // namespace kernel
 
 #ifdef __linux__
 namespace {

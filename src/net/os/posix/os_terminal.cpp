@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 
 namespace socketpoll::os {
 
@@ -22,16 +23,22 @@ Status set_terminal(int fd, const termios &settings) noexcept {
 
 } // namespace
 
+struct RawTerminal::Settings {
+  termios value;
+};
+
+RawTerminal::RawTerminal() : before_(std::make_unique<Settings>()) {}
+
 RawTerminal::~RawTerminal() {
-  if (fd_) (void)set_terminal(fd_.get(), before_);
+  if (fd_) (void)set_terminal(fd_.get(), before_->value);
 }
 
 Result<std::unique_ptr<RawTerminal>> RawTerminal::begin(int fd) {
   std::unique_ptr<RawTerminal> raw(new RawTerminal);
-  if (::tcgetattr(fd, &raw->before_) < 0) return terminal_error();
+  if (::tcgetattr(fd, &raw->before_->value) < 0) return terminal_error();
   Fd own(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
   if (!own) return last_system_error();
-  termios settings = raw->before_;
+  termios settings = raw->before_->value;
   ::cfmakeraw(&settings);
   if (const Status status = set_terminal(fd, settings); !status.ok()) return status.error();
   raw->fd_ = std::move(own);

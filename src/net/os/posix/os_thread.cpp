@@ -1,30 +1,69 @@
 #include "net/os/os_thread.hpp"
 
 #include "base/error.hpp"
+#include "net/os/posix/signals_blocked.hpp"
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
+#include <pthread.h>
 #include <sched.h>
 #include <unistd.h>
 
 namespace socketpoll::os {
 
-SignalsBlocked::SignalsBlocked() noexcept {
-  sigset_t all;
-  sigfillset(&all);
-  for (const int raised : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT})
-    sigdelset(&all, raised);
-  pthread_sigmask(SIG_BLOCK, &all, &before_);
+namespace {
+
+void *run_body(void *argument) noexcept {
+  const auto &body = *static_cast<const ThreadBody *>(argument);
+  body.run(body.argument);
+  return nullptr;
 }
 
-SignalsBlocked::~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+void *argument_of(const ThreadBody &body) noexcept { return const_cast<ThreadBody *>(&body); }
 
-Status start_thread(pthread_t &thread, void *(*run)(void *), void *argument) noexcept {
-  const SignalsBlocked blocked;
-  const int error = pthread_create(&thread, nullptr, run, argument);
-  if (error) return Error{error == ENOMEM ? SOCKET_ENOMEM : SOCKET_ELIMIT};
+Status started(int problem) noexcept {
+  if (problem) return Error{problem == ENOMEM ? SOCKET_ENOMEM : SOCKET_ELIMIT};
   return {};
 }
+
+} // namespace
+
+static_assert(sizeof(pthread_t) == sizeof(uintptr_t));
+
+Status Thread::start(const ThreadBody &body) noexcept {
+  const SignalsBlocked blocked;
+  pthread_t thread;
+  const int problem = pthread_create(&thread, nullptr, run_body, argument_of(body));
+  if (!problem) std::memcpy(&native_, &thread, sizeof native_);
+  return started(problem);
+}
+
+void Thread::join() noexcept {
+  pthread_t thread;
+  std::memcpy(&thread, &native_, sizeof thread);
+  pthread_join(thread, nullptr);
+}
+
+Status start_detached(const ThreadBody &body, size_t stack_bytes) noexcept {
+  const SignalsBlocked blocked;
+  pthread_attr_t attributes;
+  if (pthread_attr_init(&attributes) != 0) return Error{SOCKET_ENOMEM};
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  size_t usual = 0;
+  pthread_attr_getstacksize(&attributes, &usual);
+  pthread_attr_setstacksize(&attributes, stack_bytes);
+  pthread_t thread;
+  int problem = pthread_create(&thread, &attributes, run_body, argument_of(body));
+  if (problem == EINVAL) { // the program's thread-local variables, which live there, need more
+    pthread_attr_setstacksize(&attributes, usual);
+    problem = pthread_create(&thread, &attributes, run_body, argument_of(body));
+  }
+  pthread_attr_destroy(&attributes);
+  return started(problem);
+}
+
+void at_fork_in_child(void (*call)()) noexcept { (void)pthread_atfork(nullptr, nullptr, call); }
 
 #if defined(__linux__)
 

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 namespace socketpoll::os {
 
@@ -188,18 +189,6 @@ Result<Credentials> peer_credentials(int fd) noexcept {
   static_cast<void>(fd);
   return Error{SOCKET_ENOTSUP};
 #endif
-}
-
-Result<SockName> own_name(int fd) noexcept {
-  if (!is_simulated(fd)) return local_name(fd);
-  const auto address = local_address(fd);
-  return address.ok() ? SockName(*address) : Result<SockName>(address.error());
-}
-
-Result<SockName> name_of_peer(int fd) noexcept {
-  if (!is_simulated(fd)) return peer_name(fd);
-  const auto address = peer_address(fd);
-  return address.ok() ? SockName(*address) : Result<SockName>(address.error());
 }
 
 // ---- Descriptors

@@ -1,8 +1,8 @@
 #include "net/workers/activation.hpp"
 
 #include "base/error.hpp"
-#include "net/os/os_process.hpp"
 #include "net/os/os_socket.hpp"
+#include "net/os/posix/os_process.hpp"
 
 #include <atomic>
 #include <charconv>
