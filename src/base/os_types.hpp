@@ -28,13 +28,13 @@
 
 namespace socketpoll {
 
-using mode_t = unsigned short;
-
 // writev(2)'s; a WSABUF has its members the other way around and is made of it where it is used.
 struct iovec {
   void *iov_base;
   size_t iov_len;
 };
+
+inline constexpr size_t kInterfaceNameBytes = IF_MAX_STRING_SIZE + 1;
 
 } // namespace socketpoll
 
@@ -49,5 +49,9 @@ struct iovec {
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+
+namespace socketpoll {
+inline constexpr size_t kInterfaceNameBytes = IF_NAMESIZE;
+}
 
 #endif

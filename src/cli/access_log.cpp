@@ -1,13 +1,13 @@
 #include "access_log.hpp"
 
 #include "options.hpp"
+#include "system.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
-#include <fcntl.h>
 #include <unistd.h>
 
 namespace cli {
@@ -19,15 +19,9 @@ AccessLog::~AccessLog() {
   if (fd_ >= 0) close(fd_);
 }
 
-// O_NONBLOCK: a pipe that nobody reads must not hold the server up.
-int AccessLog::open_file() const {
-  return ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
-                0644);
-}
-
 bool AccessLog::open(SocketLoop_T loop) {
   loop_ = loop;
-  fd_ = open_file();
+  fd_ = open_to_append(path_.c_str());
   if (fd_ < 0) {
     complain(kFailed, "cannot append to " + path_ + ": " + std::strerror(errno));
     return false;
@@ -47,7 +41,7 @@ bool AccessLog::open(SocketLoop_T loop) {
 void AccessLog::reopen() {
   const std::lock_guard lock(mutex_);
   write_pending();
-  const int fd = open_file();
+  const int fd = open_to_append(path_.c_str());
   if (fd < 0) {
     complain(kFailed, "cannot append to " + path_ + ": " + std::strerror(errno));
     return;
@@ -62,8 +56,7 @@ const std::string &AccessLog::timestamp() {
   const std::time_t now = std::time(nullptr);
   if (now == stamped_at_) return stamp_;
   stamped_at_ = now;
-  std::tm utc{};
-  gmtime_r(&now, &utc);
+  const std::tm utc = utc_of(now);
   constexpr const char *kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   char text[64];

@@ -37,7 +37,6 @@ private:
 
   static void start_timer(const SocketCompletion_T *event, void *log);
   void write_pending();
-  int open_file() const;
   const std::string &timestamp();
   void append_escaped(const char *text);
   void recover();

@@ -1,5 +1,6 @@
 // The command socketpoll(1): which of its commands was meant?
 #include "commands.hpp"
+#include "system.hpp"
 
 #include "SocketVersion.h"
 
@@ -54,6 +55,7 @@ int run(int count, char **values) {
 
 int main(int count, char **values) {
   try {
+    values = cli::command_line(count, values);
     const int status = cli::run(count, values);
     // A full disk or a closed pipe shows here at last.
     if (std::fflush(stdout) != 0 && status == cli::kDone)

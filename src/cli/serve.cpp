@@ -6,20 +6,16 @@
 #include "signals.hpp"
 #include "site.hpp"
 #include "successor.hpp"
+#include "system.hpp"
 
 #include "SocketListener.h"
 #include "SocketVersion.h"
 #include "SocketWorkers.h"
 
 #include <atomic>
-#include <csignal>
 #include <cstdio>
 #include <memory>
-#include <netdb.h>
 #include <new>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 namespace cli {
 namespace {
@@ -27,33 +23,7 @@ namespace {
 // How long requests that were on their way when a successor took over are awaited.
 constexpr int kHandoverGraceMs = 1000;
 
-// Each connection takes a descriptor, and the soft limit is made for select(2).
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 int library_failed() { return complain(kFailed, Socket_last_error_message()); }
-
-// "http://127.0.0.1:8080" or "unix:/path" of a socket that somebody else has bound.
-std::string url_of(int fd) {
-  sockaddr_storage storage{};
-  socklen_t length = sizeof storage;
-  const auto *address = reinterpret_cast<const sockaddr *>(&storage);
-  char host[64], port[16];
-  const int unknown = getsockname(fd, reinterpret_cast<sockaddr *>(&storage), &length);
-  const auto *local = reinterpret_cast<const sockaddr_un *>(&storage);
-  if (unknown == 0 && address->sa_family == AF_UNIX && local->sun_path[0] == '/')
-    return std::string("unix:") + local->sun_path;
-  if (unknown || address->sa_family == AF_UNIX ||
-      getnameinfo(address, length, host, sizeof host, port, sizeof port,
-                  NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-    return "descriptor " + std::to_string(fd);
-  const std::string text = host;
-  return "http://" + (address->sa_family == AF_INET6 ? "[" + text + "]" : text) + ":" + port;
-}
 
 class Service {
 public:
@@ -65,6 +35,7 @@ public:
   ~Service() {
     SocketWorkers_free(&workers_);
     successor_.abandon();
+    release_signals();
     SocketLoop_free(&loop_);
   }
 
@@ -85,8 +56,7 @@ private:
       library_failed();
       return false;
     }
-    const int signals[] = {SIGINT, SIGTERM, SIGUSR2, SIGHUP};
-    if (!watch_signals(loop_, signals, log_ ? 4 : 3, on_signal, this)) return false;
+    if (!watch_signals(loop_, log_ != nullptr, on_signal, this)) return false;
     if (!settings_.quiet) announce();
     SocketListener_activation_ready();
     return true;
@@ -132,11 +102,12 @@ private:
     std::fflush(stdout);
   }
 
-  static void on_signal(int signal_number, void *user) {
+  static void on_signal(Signal signal, void *user) {
     auto *self = static_cast<Service *>(user);
-    if (signal_number == SIGHUP) return self->log_->reopen();
+    if (signal == Signal::reopen_log) return self->log_->reopen();
     if (self->stopping_) return;
-    if (signal_number == SIGUSR2) return self->successor_.start(self->loop_, self->sockets_.open);
+    if (signal == Signal::hand_over)
+      return self->successor_.start(self->loop_, self->sockets_.open);
     self->successor_.abandon();
     self->stop(0);
   }
@@ -146,8 +117,7 @@ private:
   void stop(int grace_ms) {
     stopping_ = true;
     // The next one ends the process without our help, whatever we are busy with then.
-    release_signal(SIGINT);
-    release_signal(SIGTERM);
+    release_signals();
     if (log_) log_->hurry();
     for (auto &site : sites_) site->stop(grace_ms);
   }
@@ -190,9 +160,7 @@ int serve(Arguments &arguments, char *const *command_line) {
     std::fputs(kHelp, stdout);
     return kDone;
   }
-  raise_descriptor_limit();
-  // The log and the standard output may be pipes whose readers went away.
-  std::signal(SIGPIPE, SIG_IGN);
+  prepare_process();
   return Service(std::move(settings), command_line).run();
 }
 

@@ -1,19 +1,24 @@
-// The command: signals as events of the loop. The handler itself only writes a byte to a pipe
-// (signal-safety(7)); everything else happens when the loop reads it.
+// The command: what the system or the user at the terminal wants of it, as events of the loop.
 #pragma once
 
 #include "SocketLoop.h"
 
 namespace cli {
 
-using SignalHandler = void (*)(int signal_number, void *user);
+enum class Signal {
+  interrupt,  // Ctrl-C
+  terminate,  // SIGTERM; the window closed, the user logged off
+  hand_over,  // SIGUSR2
+  reopen_log, // SIGHUP
+};
+using SignalHandler = void (*)(Signal signal, void *user);
 
-// Hands each arrival of these signals to `handler` from the loop. Once for a process. False after
-// it was explained on the standard error.
-bool watch_signals(SocketLoop_T loop, const int *signal_numbers, int count, SignalHandler handler,
-                   void *user);
+// Hands each of them to `handler` from the loop, which lives as long as the process is to hear
+// them; reopen_log only if there is a log. Once for a process. False after it was explained on the
+// standard error.
+bool watch_signals(SocketLoop_T loop, bool has_log, SignalHandler handler, void *user);
 
-// Gives a signal its default action again.
-void release_signal(int signal_number);
+// From now on the next interrupt or request to end ends the process at once.
+void release_signals();
 
 } // namespace cli

@@ -1,11 +1,10 @@
 #include "site.hpp"
 
 #include "SocketListener.h"
+#include "system.hpp"
 
 #include <algorithm>
-#include <fcntl.h>
 #include <new>
-#include <unistd.h>
 
 namespace cli {
 
@@ -32,9 +31,9 @@ int Site::listen(int index, Sockets &sockets) {
   }
   if (given > 0) return 0;
   const bool first = index == 0;
-  const bool over_unix = settings_.over_unix();
-  if (over_unix && !first) return take_over(sockets.open[0], true); // one socket for all
-  if (sockets.workers > 1 && !over_unix)
+  const bool one_for_all = settings_.over_unix() || !shares_ports();
+  if (one_for_all && !first) return take_over(sockets.open[0], true);
+  if (sockets.workers > 1 && !one_for_all)
     SocketHTTPServer_set_reuseport(server_,
                                    first ? SOCKET_REUSEPORT_FIRST : SOCKET_REUSEPORT_SHARE);
   const int port = first ? settings_.port : sockets.port;
@@ -47,9 +46,9 @@ int Site::listen(int index, Sockets &sockets) {
 
 int Site::take_over(int fd, bool shared) {
   if (!shared) return SocketHTTPServer_listen_fd(server_, fd);
-  const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  const int copy = duplicate_socket(fd);
   const int code = copy < 0 ? int{SOCKET_EMFILE} : SocketHTTPServer_listen_fd(server_, copy);
-  if (code != 0 && copy >= 0) close(copy);
+  if (code != 0 && copy >= 0) close_socket(copy);
   return code;
 }
 

@@ -1,3 +1,5 @@
+// The handler itself only writes a byte to a pipe (signal-safety(7)); everything else happens when
+// the loop reads it.
 #include "signals.hpp"
 
 #include "SocketWatch.h"
@@ -11,6 +13,15 @@
 
 namespace cli {
 namespace {
+
+struct Row {
+  int number;
+  Signal signal;
+};
+constexpr Row kSignals[] = {{SIGINT, Signal::interrupt},
+                            {SIGTERM, Signal::terminate},
+                            {SIGUSR2, Signal::hand_over},
+                            {SIGHUP, Signal::reopen_log}};
 
 int pipe_ends[2] = {-1, -1};
 SignalHandler handle_signal;
@@ -28,13 +39,14 @@ extern "C" void read_signals(const SocketCompletion_T *, void *) {
   unsigned char numbers[16];
   ssize_t count;
   while ((count = read(pipe_ends[0], numbers, sizeof numbers)) > 0)
-    for (ssize_t i = 0; i < count; i++) handle_signal(numbers[i], handler_user);
+    for (ssize_t i = 0; i < count; i++)
+      for (const Row &row : kSignals)
+        if (row.number == numbers[i]) handle_signal(row.signal, handler_user);
 }
 
 } // namespace
 
-bool watch_signals(SocketLoop_T loop, const int *signal_numbers, int count, SignalHandler handler,
-                   void *user) {
+bool watch_signals(SocketLoop_T loop, bool has_log, SignalHandler handler, void *user) {
   if (pipe(pipe_ends) != 0) {
     complain(kFailed, std::string("cannot open a pipe: ") + std::strerror(errno));
     return false;
@@ -54,14 +66,15 @@ bool watch_signals(SocketLoop_T loop, const int *signal_numbers, int count, Sign
   struct sigaction action {};
   action.sa_handler = note_signal;
   action.sa_flags = SA_RESTART;
-  for (int i = 0; i < count; i++) sigaction(signal_numbers[i], &action, nullptr);
+  for (const Row &row : kSignals)
+    if (has_log || row.signal != Signal::reopen_log) sigaction(row.number, &action, nullptr);
   return true;
 }
 
-void release_signal(int signal_number) {
+void release_signals() {
   struct sigaction action {};
   action.sa_handler = SIG_DFL;
-  sigaction(signal_number, &action, nullptr);
+  for (const int number : {SIGINT, SIGTERM}) sigaction(number, &action, nullptr);
 }
 
 } // namespace cli

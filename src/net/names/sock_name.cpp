@@ -41,7 +41,7 @@ uint32_t interface_of(std::string_view scope) noexcept {
   const char *const last = scope.data() + scope.size();
   const auto [end, problem] = std::from_chars(scope.data(), last, index);
   if (problem == std::errc{} && end == last) return index;
-  char name[IF_NAMESIZE];
+  char name[kInterfaceNameBytes];
   if (scope.empty() || scope.size() >= sizeof name || scope.find('\0') != scope.npos) return 0;
   std::memcpy(name, scope.data(), scope.size());
   name[scope.size()] = '\0';
@@ -90,7 +90,7 @@ bool SockName::operator==(const SockName &other) const noexcept {
 Result<int> SockName::format_path(std::span<char> out) const noexcept {
   if (family() != AF_UNIX) return Error{SOCKET_EAFNOSUPPORT};
   const auto &local = reinterpret_cast<const sockaddr_un &>(storage);
-  size_t size = length > kPathAt ? length - kPathAt : 0;
+  size_t size = static_cast<size_t>(length) > kPathAt ? static_cast<size_t>(length) - kPathAt : 0;
   const bool abstract = size > 0 && local.sun_path[0] == '\0';
   if (!abstract) size = strnlen(local.sun_path, size);
   if (size >= out.size()) return Error{SOCKET_EINVAL};
@@ -108,7 +108,7 @@ Result<int> SockName::format(std::span<char> out) const noexcept {
     return static_cast<int>(kUnixPrefix.size()) + *length;
   }
   if (scope() == 0) return address().format(out);
-  char host[INET6_ADDRSTRLEN], interface[IF_NAMESIZE];
+  char host[INET6_ADDRSTRLEN], interface[kInterfaceNameBytes];
   if (auto length = address().format_host(host); !length.ok()) return length;
   if (!if_indextoname(scope(), interface)) // gone since
     std::snprintf(interface, sizeof interface, "%u", scope());

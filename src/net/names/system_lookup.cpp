@@ -15,7 +15,7 @@ constinit NameService name_service;
 namespace {
 
 // `system_error`: errno, for EAI_SYSTEM.
-int code_of(int outcome, int system_error) noexcept {
+int code_of(int outcome, [[maybe_unused]] int system_error) noexcept {
   switch (outcome) {
   case 0: return 0;
   case EAI_NONAME: return SOCKET_ENONAME;
@@ -27,7 +27,9 @@ int code_of(int outcome, int system_error) noexcept {
 #endif
   case EAI_FAMILY: return SOCKET_EAFNOSUPPORT;
   case EAI_MEMORY: return SOCKET_ENOMEM;
+#if defined(EAI_SYSTEM)
   case EAI_SYSTEM: return error_from_errno(system_error).code;
+#endif
   default: return SOCKET_ENAMESERVER; // EAI_AGAIN, EAI_FAIL
   }
 }

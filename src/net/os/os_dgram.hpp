@@ -88,6 +88,15 @@ Status set_membership(int fd, Membership action, const SockName &group, const So
 // The interface with this name, or with this numeric address; SOCKET_EADDRNOTAVAIL.
 Result<uint32_t> interface_index(const char *text) noexcept;
 
+// ---- What the options are made of, in each family of systems
+
+bool same_host(const sockaddr *one, const Address &other) noexcept;
+// 0: none has that address.
+uint32_t interface_with(const Address &address) noexcept;
+Status set_multicast_interface_v4(int fd, int index) noexcept;
+// SOCKET_EADDRNOTAVAIL: no such device; SOCKET_ENOTSUP: the kernel has never heard of the option.
+Status set_raw_option(int fd, int level, int name, const void *value, size_t size) noexcept;
+
 // What the kernel knows, as far as this family goes: SOCKET_DGRAM_CAN_*.
 int dgram_capabilities(int fd, int family) noexcept;
 

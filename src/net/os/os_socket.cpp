@@ -90,15 +90,6 @@ Result<Fd> listen_tcp(const Address &address, const ListenOptions &options,
   return fd;
 }
 
-Status set_keepalive(int fd, int idle_s, int interval_s, int count) noexcept {
-  if (idle_s == 0) return set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 0);
-  Status status = set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
-  if (status.ok()) status = set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, std::max(interval_s, 1));
-  if (status.ok()) status = set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, std::max(count, 1));
-  if (status.ok()) status = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-  return status;
-}
-
 Result<size_t> send_copied(Channel channel, int file, int64_t offset, size_t length) noexcept {
   char bytes[16384];
   const auto read = read_at(file, std::span(bytes).first(std::min(length, sizeof bytes)), offset);

@@ -9,6 +9,7 @@
 #include "net/simulation/simulated_socket.hpp"
 #include "poll/os_fd.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -78,6 +79,7 @@ Status pending_error(int fd) noexcept;
 Result<Address> local_address(int fd) noexcept;
 Result<Address> peer_address(int fd) noexcept;
 Status set_option(int fd, int level, int name, int value) noexcept;
+Status set_keepalive(int fd, int idle_s, int interval_s, int count) noexcept;
 Result<size_t> receive(int fd, std::span<char> into) noexcept;
 Result<size_t> send(int fd, std::span<const iovec> slices, bool more_follows) noexcept;
 Result<size_t> send_file(Channel channel, int file, int64_t offset, size_t length) noexcept;
@@ -139,7 +141,11 @@ inline Status set_option(int fd, int level, int name, int value) noexcept {
   // Whatever it is, it makes no difference in a simulation.
   return is_simulated(fd) ? Status() : kernel::set_option(fd, level, name, value);
 }
-Status set_keepalive(int fd, int idle_s, int interval_s, int count) noexcept;
+// idle_s 0: no more.
+inline Status set_keepalive(int fd, int idle_s, int interval_s, int count) noexcept {
+  if (idle_s == 0 || is_simulated(fd)) return set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 0);
+  return kernel::set_keepalive(fd, idle_s, std::max(interval_s, 1), std::max(count, 1));
+}
 
 // As receive() and send() below are (os_plain.hpp).
 Result<size_t> read_plain(int fd, std::span<char> into) noexcept;

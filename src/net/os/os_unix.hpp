@@ -6,6 +6,7 @@
 #include "base/result.hpp"
 #include "net/names/sock_name.hpp"
 #include "net/os/os_socket.hpp"
+#include "net/stream/medium.hpp"
 
 #include <cstdint>
 #include <span>
@@ -16,7 +17,9 @@ namespace socketpoll::os {
 Result<Fd> unix_socket() noexcept;
 struct SocketPair {
   Fd a, b;
+  Medium medium = Medium::unix_socket;
 };
+// Of TCP sockets where there are no pairs of others.
 Result<SocketPair> unix_pair() noexcept;
 // At once or not at all: SOCKET_EAGAIN says that the backlog is full, and nothing is under way.
 // SOCKET_ENOENT, SOCKET_EACCES, SOCKET_ECONNREFUSED: nobody accepts streams there.
@@ -36,8 +39,8 @@ private:
   friend SocketFile file_of(int) noexcept;
   friend Result<Fd> listen_unix(const SockName &, const ListenOptions &, SocketFile &) noexcept;
   SockName name_;
-  dev_t device_ = 0;
-  ino_t inode_ = 0;
+  uint64_t device_ = 0;
+  uint64_t inode_ = 0;
 };
 
 // Puts itself in the place of a socket that nobody listens on any more. `file` is filled.

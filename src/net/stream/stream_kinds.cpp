@@ -53,11 +53,11 @@ template <class Make> Result<Stream::Pair> make_two(Make &&make) {
 Result<Stream::Pair> Stream::socketpair(Loop &loop_a, Loop &loop_b) {
   auto ends = os::unix_pair();
   if (!ends.ok()) return ends.error();
-  auto pair = make_two(
-      [&](bool first) { return without_fd(first ? loop_a : loop_b, Medium::unix_socket); });
+  auto pair =
+      make_two([&](bool first) { return without_fd(first ? loop_a : loop_b, ends->medium); });
   if (!pair.ok()) return pair;
-  pair->first->attach(std::move(ends->a), {Medium::unix_socket});
-  pair->second->attach(std::move(ends->b), {Medium::unix_socket});
+  pair->first->attach(std::move(ends->a), {ends->medium});
+  pair->second->attach(std::move(ends->b), {ends->medium});
   return pair;
 }
 

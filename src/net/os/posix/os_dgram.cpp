@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <ifaddrs.h>
 #include <netinet/udp.h>
 
 #if defined(__linux__)
@@ -295,6 +296,32 @@ int dgram_capabilities(int fd, int family) noexcept {
   static_cast<void>(fd), static_cast<void>(family), static_cast<void>(value);
   static_cast<void>(size);
   return can;
+}
+
+// ---- Interfaces
+
+uint32_t interface_with(const Address &address) noexcept {
+  ifaddrs *all = nullptr;
+  if (::getifaddrs(&all) < 0) return 0;
+  uint32_t index = 0;
+  for (const ifaddrs *one = all; one && index == 0; one = one->ifa_next)
+    if (same_host(one->ifa_addr, address)) index = if_nametoindex(one->ifa_name);
+  ::freeifaddrs(all);
+  return index;
+}
+
+Status set_multicast_interface_v4(int fd, int index) noexcept {
+  ip_mreqn interface {};
+  interface.imr_ifindex = index;
+  return set_raw_option(fd, IPPROTO_IP, IP_MULTICAST_IF, &interface, sizeof interface);
+}
+
+// "No such device" is, for what is asked here, an address that this machine lacks.
+Status set_raw_option(int fd, int level, int name, const void *value, size_t size) noexcept {
+  if (::setsockopt(fd, level, name, value, static_cast<socklen_t>(size)) == 0) return {};
+  if (errno == ENODEV || errno == ENXIO) return Error{SOCKET_EADDRNOTAVAIL};
+  if (errno == ENOPROTOOPT) return Error{SOCKET_ENOTSUP};
+  return last_system_error();
 }
 
 } // namespace socketpoll::os

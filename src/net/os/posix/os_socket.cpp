@@ -132,6 +132,14 @@ Status set_option(int fd, int level, int name, int value) noexcept {
   return {};
 }
 
+Status set_keepalive(int fd, int idle_s, int interval_s, int count) noexcept {
+  Status status = set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
+  if (status.ok()) status = set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, interval_s);
+  if (status.ok()) status = set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, count);
+  if (status.ok()) status = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  return status;
+}
+
 Result<size_t> receive(int fd, std::span<char> into) noexcept {
   return count_of(restart([&] { return ::recv(fd, into.data(), into.size(), 0); }));
 }

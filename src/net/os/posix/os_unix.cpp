@@ -98,7 +98,7 @@ Result<SocketPair> unix_pair() noexcept {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
     return last_system_error();
-  return SocketPair{Fd(ends[0]), Fd(ends[1])};
+  return SocketPair{Fd(ends[0]), Fd(ends[1]), Medium::unix_socket};
 }
 
 Status connect_unix(int fd, const SockName &name) noexcept {

@@ -2,12 +2,9 @@
 #include "net/os/os_dgram.hpp"
 
 #include "base/error.hpp"
+#include "base/os_types.hpp"
 
-#include <cerrno>
 #include <cstring>
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <netinet/udp.h>
 
 namespace socketpoll::os {
 
@@ -22,7 +19,11 @@ struct OptionRow {
 constexpr OptionRow kOptions[] = {
     {SOL_SOCKET, SO_BROADCAST, SOL_SOCKET, SO_BROADCAST, kNone, 0},
     {SOL_SOCKET, SO_REUSEADDR, SOL_SOCKET, SO_REUSEADDR, SOL_SOCKET, SO_REUSEADDR},
+#if defined(SO_REUSEPORT)
     {SOL_SOCKET, SO_REUSEPORT, SOL_SOCKET, SO_REUSEPORT, kNone, 0},
+#else
+    {kNone, 0, kNone, 0, kNone, 0},
+#endif
     {kNone, 0, IPPROTO_IPV6, IPV6_V6ONLY, kNone, 0},
     {SOL_SOCKET, SO_RCVBUF, SOL_SOCKET, SO_RCVBUF, SOL_SOCKET, SO_RCVBUF},
     {SOL_SOCKET, SO_SNDBUF, SOL_SOCKET, SO_SNDBUF, SOL_SOCKET, SO_SNDBUF},
@@ -38,19 +39,12 @@ constexpr OptionRow kOptions[] = {
 };
 static_assert(std::size(kOptions) == static_cast<size_t>(DgramOption::count));
 
-// "No such device" is, for what is asked here, an address that this machine lacks; an option that
-// the kernel has never heard of is one that it has not.
-Error option_error() noexcept {
-  if (errno == ENODEV || errno == ENXIO) return Error{SOCKET_EADDRNOTAVAIL};
-  if (errno == ENOPROTOOPT) return Error{SOCKET_ENOTSUP};
-  return last_system_error();
-}
-
 template <class Value> Status set(int fd, int level, int name, const Value &value) noexcept {
   if (level == kNone) return Error{SOCKET_ENOTSUP};
-  if (::setsockopt(fd, level, name, &value, sizeof value) < 0) return option_error();
-  return {};
+  return set_raw_option(fd, level, name, &value, sizeof value);
 }
+
+} // namespace
 
 bool same_host(const sockaddr *one, const Address &other) noexcept {
   if (!one || one->sa_family != other.family) return false;
@@ -61,26 +55,12 @@ bool same_host(const sockaddr *one, const Address &other) noexcept {
   return !std::memcmp(address.bytes, other.bytes, sizeof address.bytes);
 }
 
-uint32_t interface_with(const Address &address) noexcept {
-  ifaddrs *all = nullptr;
-  if (::getifaddrs(&all) < 0) return 0;
-  uint32_t index = 0;
-  for (const ifaddrs *one = all; one && index == 0; one = one->ifa_next)
-    if (same_host(one->ifa_addr, address)) index = if_nametoindex(one->ifa_name);
-  ::freeifaddrs(all);
-  return index;
-}
-
-} // namespace
-
 Status set_dgram_option(int fd, int family, DgramOption option, int value) noexcept {
   const OptionRow &row = kOptions[static_cast<size_t>(option)];
   if (family == AF_INET6) return set(fd, row.v6_level, row.v6_name, value);
   if (family != AF_INET) return set(fd, row.local_level, row.local_name, value);
-  if (option != DgramOption::multicast_interface) return set(fd, row.v4_level, row.v4_name, value);
-  ip_mreqn interface {};
-  interface.imr_ifindex = value;
-  return set(fd, row.v4_level, row.v4_name, interface);
+  if (option == DgramOption::multicast_interface) return set_multicast_interface_v4(fd, value);
+  return set(fd, row.v4_level, row.v4_name, value);
 }
 
 // RFC 3678, 5.1: one interface for both families.
