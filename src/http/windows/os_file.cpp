@@ -203,6 +203,8 @@ Result<FileInfo> Folder::info(const char *path) const noexcept {
 Status Folder::each_entry(const char *path, const Visit &visit) const {
   auto fd = open_at(path, FILE_LIST_DIRECTORY | FILE_READ_ATTRIBUTES);
   if (!fd.ok()) return fd.error();
+  auto what = file_info(fd->get());
+  if (what.ok() && what->kind != FileKind::folder) return Error{SOCKET_ENOTDIR};
   alignas(FILE_ID_BOTH_DIR_INFO) char page[16384];
   while (::GetFileInformationByHandleEx(handle_of(fd->get()), FileIdBothDirectoryInfo, page,
                                         sizeof page)) {
