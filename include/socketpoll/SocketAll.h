@@ -38,6 +38,7 @@
 #include "SocketListener.h"
 #include "SocketLoop.h"
 #include "SocketPipeline.h"
+#include "SocketPlatform.h"
 #include "SocketPoll.h"
 #include "SocketResolver.h"
 #include "SocketSimulation.h"

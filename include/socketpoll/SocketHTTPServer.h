@@ -65,8 +65,8 @@ SOCKET_API int SocketHTTPServer_use(SocketHTTPServer_T server, SocketHTTPHandler
  * extension; ETag, Last-Modified, conditional and range requests; "name.gz" beside "name" to
  * clients that take gzip; index.html for a folder; a redirect from "/folder" to "/folder/". Nothing
  * outside of the folder is reachable, not by dots, escapes or symbolic links, of which absolute
- * ones are never followed. Only regular files are served, and no name that begins with a dot, but
- * for a
+ * ones are never followed; on Windows not by devices ("CON", "nul.txt"), streams, drives or short
+ * names either. Only regular files are served, and no name that begins with a dot, but for a
  * ".well-known" at the top (RFC 8615). Small files are kept in at most 16 MiB of memory. `flags`:
  * SOCKET_HTTP_LISTING or 0. 0, SOCKET_EINVAL, SOCKET_ENOENT, SOCKET_ENOTDIR, SOCKET_EACCES,
  * SOCKET_EEXIST, SOCKET_EMFILE, SOCKET_ENFILE, SOCKET_ENOMEM. */

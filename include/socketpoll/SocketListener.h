@@ -35,7 +35,9 @@ SOCKET_API int SocketListener_set_backlog(SocketListener_T listener, int backlog
 
 /* Whether several listeners, in this process or others of the same user, share the port, so that
  * the kernel spreads connections over them: SO_REUSEPORT, socket(7). Anybody of the same user can
- * join such a port; _FIRST keeps a second start of the same program from doing so unnoticed. */
+ * join such a port; _FIRST keeps a second start of the same program from doing so unnoticed. Where
+ * the kernel spreads nothing (SOCKET_CAN_SHARE_PORT), listeners of several loops share one socket:
+ * SocketListener_listen_fd. Windows has no such option; there listening gives SOCKET_ENOTSUP. */
 enum SocketReuseport {
   SOCKET_REUSEPORT_OFF = 0,   /* the default: SOCKET_EADDRINUSE where anybody listens */
   SOCKET_REUSEPORT_SHARE = 1, /* joins those that share the port, or is the first of them */
@@ -139,7 +141,7 @@ SOCKET_API int SocketListener_activation_name(int index, char *out, int capacity
  * 1 byte when the successor is ready, and 0 if it ended or gave up before that. Blocks until
  * execve(2) has worked or failed. SOCKET_ENOENT, SOCKET_EACCES and the like if it failed;
  * SOCKET_EINVAL, SOCKET_EBADF, SOCKET_EMFILE, SOCKET_ENFILE, SOCKET_EAGAIN (fork(2)),
- * SOCKET_ENOMEM. Any thread. */
+ * SOCKET_ENOMEM; SOCKET_ENOTSUP on Windows (SOCKET_CAN_ACTIVATION). Any thread. */
 SOCKET_API int SocketListener_spawn_successor(const char *program, const char *const *arguments,
                                               const int *fds, int count, int64_t *pid);
 

@@ -104,7 +104,8 @@ SOCKET_API int SocketPipeline_set_callback(SocketPipeline_T pipeline, SocketCall
 SOCKET_API int SocketPipeline_from_file(SocketPipeline_T pipeline, const char *path, int64_t offset,
                                         int64_t length);
 
-/* The same of an open file, which is duplicated: `fd` may be closed, and its position is not used.
+/* The same of an open file, which is duplicated: `fd` may be closed, and its position is not used,
+ * though on Windows moved. There `fd` is the value of a HANDLE (SocketPoll.h).
  * SOCKET_EBADF... */
 SOCKET_API int SocketPipeline_from_fd(SocketPipeline_T pipeline, int fd, int64_t offset,
                                       int64_t length);

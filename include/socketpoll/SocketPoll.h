@@ -14,6 +14,10 @@
  * change once. A backend without SOCKET_POLL_CAN_EDGE repeats an event for as long as the condition
  * holds, because suppressing it could lose one; with the rule above a program cannot tell.
  *
+ * Descriptors are the system's small numbers; on Windows, `fd` is the value of a SOCKET, which fits
+ * an int: (int)socket to come in, (SOCKET)fd to go out. Elsewhere in the library where a file is
+ * meant, it is there the value of a HANDLE, _get_osfhandle(3) of a C run-time's descriptor.
+ *
  * Threads: any thread may call any function here at any time. A change made while another thread is
  * blocked in SocketPoll_wait takes effect at once, and no lock is held while blocked.
  *
@@ -70,7 +74,8 @@ typedef struct SocketEvent {
  * EINVAL (max_events negative), EOPNOTSUPP (no such backend), EMFILE, ENFILE, ENOMEM. */
 SOCKET_API SocketPoll_T SocketPoll_new(int max_events);
 
-/* The same over the backend of that name ("epoll", "poll"); NULL `name` is SocketPoll_new. */
+/* The same over the backend of that name ("epoll", "kqueue", "poll", "iocp"); NULL `name` is
+ * SocketPoll_new. */
 SOCKET_API SocketPoll_T SocketPoll_new_backend(const char *name, int max_events);
 
 /* Ends *poll and sets it to NULL; NULL, or a variable that holds NULL, is accepted. Descriptors

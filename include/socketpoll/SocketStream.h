@@ -65,6 +65,9 @@ SOCKET_API SocketStream_T SocketStream_connect(SocketLoop_T loop, const char *ad
  * a FIFO that all writers have left, no right to open it) the flag is set on the shared description
  * and taken back when the stream is freed. To keep your own descriptor, hand over a dup(2) of it.
  *
+ * On Windows `fd` is a SOCKET, as everywhere (SocketPoll.h); its pipes and consoles are nothing
+ * that can be waited for.
+ *
  * NULL with SOCKET_EBADF, SOCKET_EPERM (a regular file, a folder, a device that is no terminal:
  * nothing that can be waited for), SOCKET_EINVAL (a listening socket), SOCKET_ENOTCONN,
  * SOCKET_ENOTSUP (a socket of datagrams or packets; a simulated loop), SOCKET_EAFNOSUPPORT (another
@@ -72,13 +75,15 @@ SOCKET_API SocketStream_T SocketStream_connect(SocketLoop_T loop, const char *ad
 SOCKET_API SocketStream_T SocketStream_new_fd(SocketLoop_T loop, int fd);
 
 /* Two unix sockets, each other's peers: *a on `loop`, *b on `loop_b`, or on `loop` if that is NULL.
+ * On Windows they are two TCP sockets of 127.0.0.1, which carry no descriptors and name no peer.
  * Both loops are the calling thread's. a and b are required, and left alone on failure; the caller
  * frees both streams. socketpair(2). 0, SOCKET_EINVAL, SOCKET_EMFILE, SOCKET_ENFILE, SOCKET_ENOMEM
  * or SOCKET_ENOTSUP (a simulated loop). */
 SOCKET_API int SocketStream_new_socketpair(SocketLoop_T loop, SocketLoop_T loop_b,
                                            SocketStream_T *a, SocketStream_T *b);
 
-/* The two ends of a pipe, in the same way. pipe2(2). */
+/* The two ends of a pipe, in the same way. pipe2(2). SOCKET_ENOTSUP on Windows (SOCKET_CAN_PIPES).
+ */
 SOCKET_API int SocketStream_new_pipe(SocketLoop_T loop, SocketStream_T *reader,
                                      SocketStream_T *writer);
 

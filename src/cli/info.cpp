@@ -2,6 +2,7 @@
 #include "commands.hpp"
 
 #include "SocketError.h"
+#include "SocketPlatform.h"
 #include "SocketPoll.h"
 #include "SocketVersion.h"
 
@@ -25,6 +26,14 @@ std::string capabilities(int bits) {
   return text;
 }
 
+std::string platform_capabilities() {
+  std::string text;
+  const int can = SocketPlatform_capabilities();
+  for (int bit = 1; bit > 0 && bit <= can; bit <<= 1)
+    if (can & bit) (text += ' ') += SocketPlatform_capability_name(bit);
+  return text;
+}
+
 } // namespace
 
 int info(Arguments &arguments) {
@@ -42,6 +51,7 @@ int info(Arguments &arguments) {
 
   std::printf("version   %s\n", Socket_version());
   std::printf("features  %s\n", Socket_features());
+  std::printf("platform  %s%s\n", SocketPlatform_name(), platform_capabilities().c_str());
   std::printf("backend   %s\n", used.c_str());
   std::printf("backends\n");
   for (int i = 0; i < SocketPoll_backend_count(); i++) {

@@ -1,6 +1,7 @@
 #include "site.hpp"
 
 #include "SocketListener.h"
+#include "SocketPlatform.h"
 #include "system.hpp"
 
 #include <algorithm>
@@ -31,7 +32,8 @@ int Site::listen(int index, Sockets &sockets) {
   }
   if (given > 0) return 0;
   const bool first = index == 0;
-  const bool one_for_all = settings_.over_unix() || !shares_ports();
+  const bool one_for_all =
+      settings_.over_unix() || !(SocketPlatform_capabilities() & SOCKET_CAN_SHARE_PORT);
   if (one_for_all && !first) return take_over(sockets.open[0], true);
   if (sockets.workers > 1 && !one_for_all)
     SocketHTTPServer_set_reuseport(server_,

@@ -21,8 +21,6 @@ int open_to_append(const char *path);
 
 std::tm utc_of(std::time_t time);
 
-// Whether several sockets can listen on one port and share what comes.
-bool shares_ports();
 // Another descriptor for the same socket, or -1.
 int duplicate_socket(int fd);
 void close_socket(int fd);

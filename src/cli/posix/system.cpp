@@ -33,7 +33,6 @@ std::tm utc_of(std::time_t time) {
   return utc;
 }
 
-bool shares_ports() { return true; }
 int duplicate_socket(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 0); }
 void close_socket(int fd) { close(fd); }
 

@@ -60,8 +60,6 @@ std::tm utc_of(std::time_t time) {
   return utc;
 }
 
-bool shares_ports() { return false; }
-
 int duplicate_socket(int fd) {
   WSAPROTOCOL_INFOW info;
   if (WSADuplicateSocketW(static_cast<SOCKET>(fd), GetCurrentProcessId(), &info) != 0) return -1;
