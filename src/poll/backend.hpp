@@ -9,10 +9,9 @@
 // held). wait runs in any number of threads at once, each with its own Scratch, beside those and
 // beside wakeup and close, which any thread may call at any time.
 //
-// kqueue will have to merge its two filters into one event per fd and wait; change the trigger with
-// EV_DELETE and EV_ADD; check the error of each change; wake by EVFILT_USER or a Waker. IOCP (AFD
-// poll) will have to arm DISCONNECT always, emulate level by arming again after each event, hold a
-// socket's poll request in an object that outlives its cancellation, and wake by a posted packet.
+// IOCP (AFD poll) will have to arm DISCONNECT always, emulate level by arming again after each
+// event, hold a socket's poll request in an object that outlives its cancellation, and wake by a
+// posted packet.
 #pragma once
 
 #include "base/result.hpp"
@@ -100,6 +99,9 @@ struct BackendEntry {
 
 #if defined(__linux__)
 extern const BackendEntry kEpollBackend;
+#endif
+#if defined(SOCKETPOLL_KQUEUE)
+extern const BackendEntry kKqueueBackend;
 #endif
 #if defined(_WIN32)
 extern const BackendEntry kIocpBackend;

@@ -10,6 +10,9 @@ constexpr const BackendEntry *kBackends[] = {
 #if defined(__linux__)
     &kEpollBackend,
 #endif
+#if defined(SOCKETPOLL_KQUEUE)
+    &kKqueueBackend,
+#endif
 #if defined(_WIN32)
     &kIocpBackend,
 #else
