@@ -215,7 +215,8 @@ void an_orphan_out_of_descriptors(void **) {
     assert_int_equal(count, -1);
     assert_int_equal(error_number, EMFILE);
   } else {
-    assert_int_equal(count, 1); // no edges here: what was not drained repeats
+    // Nothing stays behind; without edges what was not drained repeats.
+    assert_int_equal(count, poll.can(SOCKET_POLL_CAN_EDGE) ? 0 : 1);
   }
   live.drain();
   assert_int_equal(wait_events(poll, 5).size(), 0);
