@@ -1,5 +1,6 @@
-// Poll floor. How one thread makes another return from kevent(2). EVFILT_USER where the system has
-// it: no descriptor, no read, no write. Otherwise (OpenBSD, NetBSD before 10) the Waker's pipe.
+// Poll floor. How one thread makes another return from kevent(2). Tokens are counted here; the
+// kernel is told only that there are some: by EVFILT_USER where the system has it, which costs no
+// descriptor, otherwise (OpenBSD, NetBSD before 10) by a byte in the Waker's pipe.
 #pragma once
 
 #include "base/error.hpp"
@@ -11,37 +12,33 @@
 
 namespace socketpoll {
 
-#if defined(EVFILT_USER) && !defined(SOCKETPOLL_WAKER_PIPE)
-
 class KqueueWaker {
 public:
-  Status open(int set) noexcept {
-    set_ = set;
-    return change(EV_ADD | EV_CLEAR, 0);
-  }
-  int fd() const noexcept { return -1; }
-  bool sent(const struct kevent &one) const noexcept { return one.filter == EVFILT_USER; }
+  Status open(int set) noexcept;
+  int fd() const noexcept { return pipe_.fd(); } // -1: it has none
+  bool sent(const struct kevent &one) const noexcept;
 
-  // The kernel knows one trigger, pending or not. So whoever takes a token and leaves others behind
-  // passes the trigger on, and whoever finds some there need not pull it.
-  Status give() noexcept { return give_tokens(1); }
+  // Who finds tokens there need not trigger, because whoever leaves some behind does so again.
+  Status give(int64_t count = 1) noexcept {
+    return tokens_.fetch_add(count) > 0 ? Status() : trigger();
+  }
   bool take() noexcept {
+    acknowledge();
     int64_t tokens = tokens_.load();
     while (tokens > 0 && !tokens_.compare_exchange_weak(tokens, tokens - 1)) {
     }
     if (tokens > 1) static_cast<void>(trigger());
     return tokens > 0;
   }
-  void give_to_all() noexcept { static_cast<void>(give_tokens(int64_t{1} << 32)); }
+  void give_to_all() noexcept { static_cast<void>(give(int64_t{1} << 32)); }
 
 private:
-  Status give_tokens(int64_t count) noexcept {
-    return tokens_.fetch_add(count) > 0 ? Status() : trigger();
-  }
-  Status trigger() noexcept { return change(0, NOTE_TRIGGER); }
-  Status change(unsigned flags, unsigned fflags) noexcept {
+  Status trigger() noexcept;
+  void acknowledge() noexcept;
+  Status change(uintptr_t ident, int filter, unsigned flags, unsigned fflags) noexcept {
     struct kevent one {};
-    one.filter = EVFILT_USER;
+    one.ident = ident;
+    one.filter = static_cast<decltype(one.filter)>(filter);
     one.flags = static_cast<decltype(one.flags)>(flags);
     one.fflags = fflags;
     // With no room for events the error of the change is the error of the call.
@@ -51,32 +48,37 @@ private:
 
   int set_ = -1;
   std::atomic<int64_t> tokens_{0};
+  Waker pipe_; // opened where there is no EVFILT_USER
 };
+
+#if defined(EVFILT_USER) && !defined(SOCKETPOLL_WAKER_PIPE)
+
+inline Status KqueueWaker::open(int set) noexcept {
+  set_ = set;
+  return change(0, EVFILT_USER, EV_ADD | EV_CLEAR, 0);
+}
+inline bool KqueueWaker::sent(const struct kevent &one) const noexcept {
+  return one.filter == EVFILT_USER;
+}
+inline Status KqueueWaker::trigger() noexcept { return change(0, EVFILT_USER, 0, NOTE_TRIGGER); }
+inline void KqueueWaker::acknowledge() noexcept {}
 
 #else
 
-class KqueueWaker {
-public:
-  Status open(int set) noexcept {
-    if (Status opened = pipe_.open(); !opened) return opened;
-    struct kevent one {};
-    one.ident = static_cast<decltype(one.ident)>(pipe_.fd());
-    one.filter = EVFILT_READ;
-    one.flags = EV_ADD;
-    return ::kevent(set, &one, 1, nullptr, 0, nullptr) < 0 ? Status(last_system_error()) : Status();
+inline Status KqueueWaker::open(int set) noexcept {
+  set_ = set;
+  if (Status opened = pipe_.open(); !opened) return opened;
+  return change(static_cast<uintptr_t>(pipe_.fd()), EVFILT_READ, EV_ADD | EV_CLEAR, 0);
+}
+inline bool KqueueWaker::sent(const struct kevent &one) const noexcept {
+  return static_cast<int>(one.ident) == pipe_.fd();
+}
+inline Status KqueueWaker::trigger() noexcept { return pipe_.give(); }
+// Before a token is taken: the byte of a token given later stays for its own event.
+inline void KqueueWaker::acknowledge() noexcept {
+  while (pipe_.take()) {
   }
-  int fd() const noexcept { return pipe_.fd(); }
-  bool sent(const struct kevent &one) const noexcept {
-    return static_cast<int>(one.ident) == pipe_.fd();
-  }
-
-  Status give() noexcept { return pipe_.give(); }
-  bool take() noexcept { return pipe_.take(); }
-  void give_to_all() noexcept { pipe_.give_to_all(); }
-
-private:
-  Waker pipe_;
-};
+}
 
 #endif
 

@@ -24,7 +24,8 @@
 namespace emulated_kqueue {
 namespace {
 
-constexpr uint32_t kEdges = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+constexpr uint32_t kReadEdges = EPOLLIN | EPOLLRDHUP | EPOLLET;
+constexpr int kBatch = 64;
 constexpr uint64_t kBell = UINT64_MAX;
 constexpr uint16_t kKept = EV_ONESHOT | EV_CLEAR | EV_DISPATCH | EV_RECEIPT;
 constexpr int64_t kNsPerMs = 1000000;
@@ -49,6 +50,7 @@ struct Knote {
 struct Source {
   uint32_t serial; // so that an edge of a number's former file is recognised
   int fd;
+  bool writes; // had a knote of EVFILT_WRITE at some time
   Knote *reading, *writing;
 };
 
@@ -151,7 +153,7 @@ void Set::look(Knote *knote) {
 // Adding what is there changes nothing and says so, whatever it is there as.
 bool Set::present(const Source &source) const {
   epoll_event same{};
-  same.events = kEdges;
+  same.events = kReadEdges;
   if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, source.fd, &same) < 0) return errno == EEXIST;
   ::epoll_ctl(epoll_, EPOLL_CTL_DEL, source.fd, nullptr);
   return false;
@@ -199,6 +201,13 @@ void Set::drop_source(Source *source) {
   if (writing) drop(writing); // the last of the two takes the source along
 }
 
+epoll_event edges_of(const Source &source) {
+  epoll_event edges{};
+  edges.events = kReadEdges | (source.writes ? uint32_t{EPOLLOUT} : 0);
+  edges.data.u64 = uint64_t{source.serial} << 32 | static_cast<uint32_t>(source.fd);
+  return edges;
+}
+
 int Set::open_source(int fd, Source *&made) {
   if (fd >= room_) {
     const int room = std::max(fd + 1, 2 * room_);
@@ -213,9 +222,7 @@ int Set::open_source(int fd, Source *&made) {
   if (!source) return ENOMEM;
   source->fd = fd;
   source->serial = ++serial_;
-  epoll_event edges{};
-  edges.events = kEdges;
-  edges.data.u64 = uint64_t{source->serial} << 32 | static_cast<uint32_t>(fd);
+  epoll_event edges = edges_of(*source);
   // The set still has a file that was closed and is back under the same number.
   if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &edges) < 0 &&
       (errno != EEXIST || ::epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &edges) < 0)) {
@@ -251,6 +258,11 @@ int Set::attach(uintptr_t ident, int filter, Knote *&made) {
   if (error) {
     std::free(knote);
     return error;
+  }
+  if (filter == EVFILT_WRITE && !source->writes) {
+    source->writes = true;
+    epoll_event edges = edges_of(*source);
+    ::epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &edges);
   }
   knote->source = source;
   (filter == EVFILT_READ ? source->reading : source->writing) = made = knote;
@@ -427,6 +439,16 @@ int make_changes(Set &set, const struct kevent *changes, int count, struct keven
   return receipts;
 }
 
+// Lock held.
+void notice_all(Set &set) {
+  epoll_event edges[kBatch];
+  int count;
+  do {
+    count = set.collect(edges, kBatch, 0);
+    if (count > 0) set.notice(edges, count);
+  } while (count == kBatch);
+}
+
 int wait_for_events(Set &set, struct kevent *events, int most, const timespec *timeout) {
   const int64_t limit = timeout ? int64_t{timeout->tv_sec} * 1000 * kNsPerMs + timeout->tv_nsec : 0;
   const int64_t deadline = timeout ? now_ns() + limit : 0;
@@ -437,12 +459,15 @@ int wait_for_events(Set &set, struct kevent *events, int most, const timespec *t
       if (left <= 0) return 0;
     }
     const int64_t left_ms = std::min<int64_t>((left + kNsPerMs - 1) / kNsPerMs, INT_MAX);
-    epoll_event edges[64];
-    int count = set.collect(edges, 64, !looked ? 0 : timeout ? static_cast<int>(left_ms) : -1);
+    epoll_event edges[kBatch];
+    const int count = set.collect(edges, kBatch,
+                                  !looked   ? 0
+                                  : timeout ? static_cast<int>(left_ms)
+                                            : -1);
     if (count < 0) return -1;
     std::lock_guard lock(set.mutex);
     set.notice(edges, count);
-    while (count == 64 && (count = set.collect(edges, 64, 0)) > 0) set.notice(edges, count);
+    if (count == kBatch) notice_all(set);
     const int taken = set.take(events, most);
     set.ring();
     if (taken > 0) return taken;
@@ -494,7 +519,10 @@ int kevent(int kq, const struct kevent *changelist, int nchanges, struct kevent 
   {
     std::lock_guard lock(set->mutex);
     result = make_changes(*set, changelist, nchanges, eventlist, nevents);
+    const int error = errno;
+    if (nchanges > 0) notice_all(*set); // the edges with which epoll greets a new fd
     set->ring();
+    errno = error;
   }
   if (result == 0 && nevents > 0) result = wait_for_events(*set, eventlist, nevents, timeout);
   const int error = errno;

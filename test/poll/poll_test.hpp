@@ -24,6 +24,7 @@ int run_readiness_tests();
 int run_wait_tests();
 int run_thread_tests();
 int run_closed_fd_tests();
+int run_hardship_tests();
 extern "C" int run_c_tests(void);
 
 #define assert_fails(call, error_number)                                                           \

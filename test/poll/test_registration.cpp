@@ -153,32 +153,6 @@ void counts_lists_and_limits(void **) {
   assert_int_equal(SocketPoll_add(poll, pairs[2].near_end, POLL_READ, nullptr), 0);
 }
 
-void thousands_of_registrations(void **) {
-  const Poll poll(64);
-  std::vector<Pair> pairs(1250); // 2,500 sockets
-  for (const Pair &pair : pairs) {
-    assert_int_equal(SocketPoll_add(poll, pair.near_end, POLL_READ, (void *)&pair), 0);
-    assert_int_equal(SocketPoll_add(poll, pair.far_end, 0, nullptr), 0);
-  }
-  assert_int_equal(SocketPoll_getregisteredcount(poll), 2500);
-  for (const Pair &pair : pairs) pair.send();
-  std::set<void *> seen;
-  while (seen.size() < pairs.size()) {
-    const auto events = wait_events(poll, 10000);
-    assert_true(!events.empty() && events.size() <= 64);
-    for (const SocketEvent_T &event : events) {
-      const Pair &pair = *static_cast<Pair *>(event.data);
-      assert_int_equal(event.fd, pair.near_end.number);
-      pair.drain();
-      seen.insert(event.data);
-    }
-  }
-  std::vector<int> listed(3000);
-  assert_int_equal(SocketPoll_get_registered_sockets(poll, listed.data(), 3000), 2500);
-  for (int i = 0; i < 2500; i++) assert_int_equal(SocketPoll_del(poll, listed[i]), 0);
-  assert_int_equal(SocketPoll_getregisteredcount(poll), 0);
-}
-
 void every_function_refuses(SocketPoll_T bad, int fd) {
   SocketEvent_T *events;
   assert_fails(SocketPoll_add(bad, fd, POLL_READ, nullptr), EINVAL);
@@ -236,7 +210,6 @@ int run_registration_tests() {
       cmocka_unit_test(bits_are_checked),
       cmocka_unit_test(files_cannot_be_polled),
       cmocka_unit_test(counts_lists_and_limits),
-      cmocka_unit_test(thousands_of_registrations),
       cmocka_unit_test(bad_handles_are_refused),
   };
   return cmocka_run_group_tests_name("poll: registration", tests, nullptr, nullptr);

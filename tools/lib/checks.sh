@@ -23,13 +23,15 @@ export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 
 step_asan() {
   export CC=clang CXX=clang++
-  compile asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
+  compile asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false \
+    -Dkqueue=emulated
   suite "$1" asan --timeout-multiplier 4
 }
 
 step_tsan() {
   export CC=clang CXX=clang++
-  compile tsan --buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Dexamples=false
+  compile tsan --buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Dexamples=false \
+    -Dkqueue=emulated
   suite "$1" tsan --timeout-multiplier 6 --suite threads
 }
 

@@ -3,8 +3,7 @@
  * kernel, because a program on Linux cannot see it:
  *   - an fd that was closed is noticed when its event is looked at or its knotes are changed, not
  * at once; closed and opened again as the same file is not noticed;
- *   - EV_CLEAR may repeat: the space of the sending side and the bytes of the receiving side wake
- *     the same fd, and each wakes both filters;
+ *   - EV_CLEAR may repeat where both filters watch an fd: what wakes one of them wakes the other;
  *   - the number of a pending socket error cannot be read without taking it: fflags says EIO;
  *   - that this side has shut down its sending shows for TCP alone, or once the peer did so as
  * well;
