@@ -30,6 +30,12 @@ void refuse_at_once(int fd, const Address &address) noexcept {
                    nullptr, nullptr);
 }
 
+// A connection that the peer has reset is one that this system has aborted, as the case may be.
+Error stream_error() noexcept {
+  const Error error = last_system_error();
+  return error.code == SOCKET_ECONNABORTED ? Error{SOCKET_ECONNRESET} : error;
+}
+
 template <class Get> Result<Address> address_from(Get &&get) noexcept {
   sockaddr_storage storage{};
   int length = sizeof storage;
@@ -140,7 +146,7 @@ Status set_keepalive(int fd, int idle_s, int interval_s, int count) noexcept {
 
 Result<size_t> receive(int fd, std::span<char> into) noexcept {
   const int received = ::recv(socket_of(fd), into.data(), length_of(into.size()), 0);
-  if (received < 0) return last_system_error();
+  if (received < 0) return stream_error();
   return static_cast<size_t>(received);
 }
 
@@ -156,7 +162,7 @@ Result<size_t> send(int fd, std::span<const iovec> slices, bool) noexcept {
   }
   DWORD sent = 0;
   if (::WSASend(socket_of(fd), buffers, count, &sent, 0, nullptr, nullptr) != 0)
-    return last_system_error();
+    return stream_error();
   return size_t{sent};
 }
 
