@@ -3,11 +3,12 @@
  * nothing more is read from that peer.
  *
  *   poll_echo PORT     (0: any free port) */
-#define _GNU_SOURCE
+#define _DEFAULT_SOURCE
 #include "SocketPoll.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -60,8 +61,7 @@ static void close_connection(struct connection *gone) {
 static int echo(struct connection *peer) {
   for (;;) {
     while (peer->begin < peer->end) {
-      ssize_t sent =
-          send(peer->fd, peer->bytes + peer->begin, peer->end - peer->begin, MSG_NOSIGNAL);
+      ssize_t sent = send(peer->fd, peer->bytes + peer->begin, peer->end - peer->begin, 0);
       if (sent < 0 && errno == EINTR) continue;
       if (sent < 0) return errno == EAGAIN; /* POLL_WRITE comes when there is room */
       peer->begin += (size_t)sent;
@@ -77,9 +77,11 @@ static int echo(struct connection *peer) {
 
 static void accept_all(int listener) {
   for (;;) {
-    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0)
+    int fd = accept(listener, NULL, NULL);
+    if (fd >= 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0)
       open_connection(fd);
+    else if (fd >= 0)
+      close(fd);
     else if (errno != EINTR && errno != ECONNABORTED)
       return;
   }
@@ -90,11 +92,12 @@ static int listen_on(int *port) {
   struct sockaddr_in address = {0};
   socklen_t length = sizeof address;
   const int yes = 1;
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   address.sin_port = htons((uint16_t)*port);
-  if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) < 0 ||
+  if (fd < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ||
+      setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) < 0 ||
       bind(fd, (struct sockaddr *)&address, length) < 0 || listen(fd, SOMAXCONN) < 0 ||
       getsockname(fd, (struct sockaddr *)&address, &length) < 0)
     return -1;
@@ -121,6 +124,7 @@ int main(int argc, char **argv) {
   action.sa_handler = stop;
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
+  signal(SIGPIPE, SIG_IGN); /* a peer that is gone is an error of send */
   printf("listening on 127.0.0.1:%d\n", port);
   fflush(stdout);
 

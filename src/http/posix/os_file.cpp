@@ -3,17 +3,19 @@
 #include "base/error.hpp"
 
 #include <cerrno>
+#include <climits>
+#include <cstdlib>
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
 #include <memory>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #ifdef __linux__
 #include <linux/openat2.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 #endif
 
 namespace socketpoll::os {
@@ -27,9 +29,6 @@ constexpr int kOnlyPath = O_RDONLY;
 // Without O_NONBLOCK a FIFO blocks the loop; without O_NOCTTY a terminal becomes ours.
 constexpr int kReading = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 
-// A rename during a ".." makes openat2 give up, because it cannot tell any more (openat2(2)).
-constexpr int kAttempts = 8;
-
 Error file_error() noexcept {
   // Out of the folder; a socket; a device without a driver: not there, as far as a client goes.
   if (errno == EXDEV || errno == ENXIO || errno == ENODEV) return {SOCKET_ENOENT};
@@ -42,10 +41,10 @@ FileInfo info_of(const struct stat &stat) noexcept {
               : S_ISDIR(stat.st_mode) ? FileKind::folder
               : S_ISLNK(stat.st_mode) ? FileKind::link
                                       : FileKind::other;
-  info.device = stat.st_dev;
+  info.device = static_cast<uint64_t>(stat.st_dev);
   info.inode = stat.st_ino;
   info.size = static_cast<uint64_t>(stat.st_size);
-#ifdef __APPLE__
+#if defined(__APPLE__) || defined(__NetBSD__)
   info.modified = stat.st_mtimespec;
   info.changed = stat.st_ctimespec;
 #else
@@ -72,6 +71,9 @@ Result<Fd> owned(int fd) noexcept {
 }
 
 #ifdef __linux__
+// A rename during a ".." makes openat2 give up, because it cannot tell any more (openat2(2)).
+constexpr int kAttempts = 8;
+
 int open_beneath(int folder, const char *path, int flags) noexcept {
   open_how how{};
   how.flags = static_cast<uint64_t>(flags);
@@ -122,6 +124,9 @@ uint64_t random_bits() noexcept {
   uint64_t bits = 0;
 #ifdef __linux__
   if (getrandom(&bits, sizeof bits, GRND_NONBLOCK) == sizeof bits) return bits;
+#else
+  arc4random_buf(&bits, sizeof bits);
+  return bits;
 #endif
   // Only a young machine without entropy gets here.
   timespec now{};

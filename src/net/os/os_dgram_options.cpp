@@ -44,6 +44,14 @@ template <class Value> Status set(int fd, int level, int name, const Value &valu
   return set_raw_option(fd, level, name, &value, sizeof value);
 }
 
+// In an option's value BSD looks at the length that a name there begins with.
+void put_name(sockaddr_storage &place, const SockName &name) noexcept {
+  std::memcpy(&place, &name.storage, name.length);
+#if defined(SIN6_LEN)
+  place.ss_len = static_cast<decltype(place.ss_len)>(name.length);
+#endif
+}
+
 } // namespace
 
 bool same_host(const sockaddr *one, const Address &other) noexcept {
@@ -71,13 +79,13 @@ Status set_membership(int fd, Membership action, const SockName &group, const So
   if (!source) {
     group_req request{};
     request.gr_interface = interface_index;
-    std::memcpy(&request.gr_group, &group.storage, group.length);
+    put_name(request.gr_group, group);
     return set(fd, level, join ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP, request);
   }
   group_source_req request{};
   request.gsr_interface = interface_index;
-  std::memcpy(&request.gsr_group, &group.storage, group.length);
-  std::memcpy(&request.gsr_source, &source->storage, source->length);
+  put_name(request.gsr_group, group);
+  put_name(request.gsr_source, *source);
   return set(fd, level, join ? MCAST_JOIN_SOURCE_GROUP : MCAST_LEAVE_SOURCE_GROUP, request);
 }
 

@@ -179,7 +179,7 @@ bool Simulation::strikes() noexcept {
 
 size_t Simulation::piece(size_t most) noexcept {
   if (settings_.max_piece == 0) return most;
-  return std::min(most, 1 + chance_.below(static_cast<uint64_t>(settings_.max_piece)));
+  return std::min<uint64_t>(most, 1 + chance_.below(static_cast<uint64_t>(settings_.max_piece)));
 }
 
 void Simulation::note(SocketId id, uint64_t what, uint64_t value) noexcept {

@@ -3,6 +3,7 @@
 #include "SocketDgram.h"
 
 #include "base/error.hpp"
+#include "net/os/posix/descriptors.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -84,7 +85,7 @@ Arrived arrived(msghdr &header, size_t length) noexcept {
 } // namespace
 
 Result<Fd> dgram_socket(int family) noexcept {
-  Fd fd(::socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  Fd fd(new_socket(family, SOCK_DGRAM));
   if (!fd) return last_system_error();
   return fd;
 }
@@ -172,8 +173,8 @@ Result<int> receive_batch(int fd, std::span<Arrival> arrivals, bool joined) noex
 Status send_one(int fd, const Departure &departure) noexcept {
   const auto [to, bytes] = departure;
   return status_of(restart([&, to = to, bytes = bytes] {
-    return to ? ::sendto(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL, to->get(), to->length)
-              : ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    return to ? ::sendto(fd, bytes.data(), bytes.size(), kNoSignal, to->get(), to->length)
+              : ::send(fd, bytes.data(), bytes.size(), kNoSignal);
   }));
 }
 
@@ -190,9 +191,8 @@ Result<int> send_batch(int fd, std::span<const Departure> departures) noexcept {
     messages[i].send(departures[i]);
     headers[i].msg_hdr = messages[i].header;
   }
-  const int count = restart([&] {
-    return ::sendmmsg(fd, headers, static_cast<unsigned>(departures.size()), MSG_NOSIGNAL);
-  });
+  const int count = restart(
+      [&] { return ::sendmmsg(fd, headers, static_cast<unsigned>(departures.size()), kNoSignal); });
   if (count < 0) return last_system_error();
   return count;
 #else
@@ -218,7 +218,7 @@ Status send_segments(int fd, const Departure &departure, int segment) noexcept {
   part->cmsg_len = CMSG_LEN(sizeof(uint16_t));
   const auto size = static_cast<uint16_t>(segment);
   std::memcpy(CMSG_DATA(part), &size, sizeof size);
-  return status_of(restart([&] { return ::sendmsg(fd, &message.header, MSG_NOSIGNAL); }));
+  return status_of(restart([&] { return ::sendmsg(fd, &message.header, kNoSignal); }));
 #else
   static_cast<void>(fd), static_cast<void>(departure), static_cast<void>(segment);
   return Error{SOCKET_ENOTSUP};
@@ -310,11 +310,33 @@ uint32_t interface_with(const Address &address) noexcept {
   return index;
 }
 
+#if defined(__NetBSD__) || defined(__OpenBSD__)
+
+// These know an interface by one of its addresses.
+Status set_multicast_interface_v4(int fd, int index) noexcept {
+  char name[IF_NAMESIZE] = "";
+  ifaddrs *all = nullptr;
+  if (index != 0 && !::if_indextoname(static_cast<unsigned>(index), name))
+    return Error{SOCKET_EADDRNOTAVAIL};
+  if (::getifaddrs(&all) < 0) return last_system_error();
+  in_addr interface {};
+  for (const ifaddrs *one = all; one; one = one->ifa_next)
+    if (one->ifa_addr && one->ifa_addr->sa_family == AF_INET && !std::strcmp(one->ifa_name, name))
+      interface = reinterpret_cast<const sockaddr_in *>(one->ifa_addr)->sin_addr;
+  ::freeifaddrs(all);
+  if (index != 0 && interface.s_addr == INADDR_ANY) return Error{SOCKET_EADDRNOTAVAIL};
+  return set_raw_option(fd, IPPROTO_IP, IP_MULTICAST_IF, &interface, sizeof interface);
+}
+
+#else
+
 Status set_multicast_interface_v4(int fd, int index) noexcept {
   ip_mreqn interface {};
   interface.imr_ifindex = index;
   return set_raw_option(fd, IPPROTO_IP, IP_MULTICAST_IF, &interface, sizeof interface);
 }
+
+#endif
 
 // "No such device" is, for what is asked here, an address that this machine lacks.
 Status set_raw_option(int fd, int level, int name, const void *value, size_t size) noexcept {

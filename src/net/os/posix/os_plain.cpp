@@ -1,10 +1,12 @@
 #include "net/os/os_plain.hpp"
 
 #include "base/error.hpp"
+#include "net/os/posix/descriptors.hpp"
 #include "net/os/posix/sigpipe_guard.hpp"
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -98,8 +100,7 @@ Fd open_anew(int fd, int flags) noexcept {
 bool put_in_place(const Fd &own, int fd) noexcept {
   const int descriptor_flags = ::fcntl(fd, F_GETFD);
   if (descriptor_flags < 0) return false;
-  const int on_exec = descriptor_flags & FD_CLOEXEC ? O_CLOEXEC : 0;
-  return restart([&] { return ::dup3(own.get(), fd, on_exec); }) >= 0;
+  return restart([&] { return copy_onto(own.get(), fd, descriptor_flags & FD_CLOEXEC); }) >= 0;
 }
 
 } // namespace
@@ -124,6 +125,7 @@ Result<Traits> traits_of(int fd) noexcept {
 Status make_nonblocking(int fd, Traits &traits) noexcept {
   const int flags = ::fcntl(fd, F_GETFL);
   if (flags < 0) return last_system_error();
+  if (traits.writes) forbid_sigpipe(fd);
   if (flags & O_NONBLOCK) return {};
   if (traits.medium == Medium::plain)
     if (const Fd own = open_anew(fd, flags); own && put_in_place(own, fd)) return {};
@@ -167,7 +169,7 @@ Result<size_t> write_plain(int fd, std::span<const iovec> slices) noexcept {
 
 Result<PipeEnds> pipe_ends() noexcept {
   int ends[2];
-  if (::pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0) return last_system_error();
+  if (!new_pipe(ends)) return last_system_error();
   return PipeEnds{Fd(ends[0]), Fd(ends[1])};
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "net/os/os_socket.hpp"
+#include "net/os/posix/descriptors.hpp"
 #include "net/os/posix/signals_blocked.hpp"
 
 #include <cerrno>
@@ -71,7 +72,7 @@ bool place_descriptors(const Launch &launch, int &report) noexcept {
 
 Result<int64_t> launch(const Launch &launch) noexcept {
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return last_system_error();
+  if (!new_pipe(ends, 0)) return last_system_error();
   const Fd outcome(ends[0]);
   Fd report(ends[1]);
   pid_t child;

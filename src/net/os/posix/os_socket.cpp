@@ -4,14 +4,18 @@
 
 #include "base/error.hpp"
 #include "net/os/os_plain.hpp"
+#include "net/os/posix/descriptors.hpp"
 #include "net/os/posix/sigpipe_guard.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <netinet/tcp.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
+
+#if defined(__linux__)
+#include <sys/sendfile.h>
+#endif
 
 namespace socketpoll::os {
 
@@ -36,6 +40,46 @@ template <class Get> Result<Address> address_from(Get &&get) noexcept {
   return Address::from_sockaddr(storage);
 }
 
+// Who shares a port gets a share of its connections; FreeBSD has an option of its own for that.
+#if defined(SO_REUSEPORT_LB)
+constexpr int kSharePort = SO_REUSEPORT_LB;
+#else
+constexpr int kSharePort = SO_REUSEPORT;
+#endif
+
+// How much went, or -1 with errno.
+#if defined(__linux__)
+
+ssize_t call_sendfile(int fd, int file, off_t offset, size_t length) noexcept {
+  return ::sendfile(fd, file, &offset, length);
+}
+
+#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__DragonFly__)
+
+// A length of 0 would be the rest of the file. EAGAIN and EINTR come with what went before them.
+ssize_t call_sendfile(int fd, int file, off_t offset, size_t length) noexcept {
+  if (length == 0) return 0;
+#if defined(__APPLE__)
+  auto went = static_cast<off_t>(length);
+  const int outcome = ::sendfile(file, fd, offset, &went, nullptr, 0);
+#else
+  off_t went = 0;
+  const int outcome = ::sendfile(file, fd, offset, length, nullptr, &went, 0);
+#endif
+  if (outcome == 0 || (went > 0 && (errno == EAGAIN || errno == EINTR)))
+    return static_cast<ssize_t>(went);
+  return -1;
+}
+
+#else
+
+ssize_t call_sendfile(int, int, off_t, size_t) noexcept {
+  errno = EOPNOTSUPP;
+  return -1;
+}
+
+#endif
+
 } // namespace
 
 Status prepare_listening(int fd) noexcept {
@@ -57,7 +101,7 @@ Status prepare_listening(int fd) noexcept {
 namespace kernel {
 
 Result<Fd> tcp_socket(int family) noexcept {
-  Fd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  Fd fd(new_socket(family, SOCK_STREAM));
   if (!fd) return last_system_error();
   return fd;
 }
@@ -69,7 +113,7 @@ Result<Fd> listen_tcp(const Address &address, const ListenOptions &options) noex
   // A restarted server must not wait for the TIME_WAIT of its predecessor's connections.
   Status status = set_option(number, SOL_SOCKET, SO_REUSEADDR, 1);
   if (status.ok() && options.reuseport == SOCKET_REUSEPORT_SHARE)
-    status = set_option(number, SOL_SOCKET, SO_REUSEPORT, 1);
+    status = set_option(number, SOL_SOCKET, kSharePort, 1);
   if (status.ok() && address.family == AF_INET6)
     status = set_option(number, IPPROTO_IPV6, IPV6_V6ONLY, 1);
   if (status.ok() && options.receive_buffer)
@@ -83,7 +127,7 @@ Result<Fd> listen_tcp(const Address &address, const ListenOptions &options) noex
     return last_system_error();
   // Bound without the option, and so only where nobody else is bound; listen(2) then looks at it.
   if (options.reuseport == SOCKET_REUSEPORT_FIRST)
-    status = set_option(number, SOL_SOCKET, SO_REUSEPORT, 1);
+    status = set_option(number, SOL_SOCKET, kSharePort, 1);
   if (!status.ok()) return status.error();
   if (::listen(number, options.backlog) < 0) return last_system_error();
   return fd;
@@ -92,10 +136,8 @@ Result<Fd> listen_tcp(const Address &address, const ListenOptions &options) noex
 Result<Accepted> accept_tcp(int listener) noexcept {
   sockaddr_storage storage{};
   socklen_t length = sizeof storage;
-  const int fd = restart([&] {
-    return ::accept4(listener, reinterpret_cast<sockaddr *>(&storage), &length,
-                     SOCK_NONBLOCK | SOCK_CLOEXEC);
-  });
+  const int fd = restart(
+      [&] { return accept_from(listener, reinterpret_cast<sockaddr *>(&storage), &length); });
   if (fd < 0) return last_system_error();
   Accepted accepted{Fd(fd), Address::from_sockaddr(storage)};
   if (storage.ss_family == AF_UNIX || length == 0) accepted.peer.family = AF_UNIX;
@@ -133,11 +175,23 @@ Status set_option(int fd, int level, int name, int value) noexcept {
 }
 
 Status set_keepalive(int fd, int idle_s, int interval_s, int count) noexcept {
-  Status status = set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
+#if defined(TCP_KEEPINTVL)
+#if defined(TCP_KEEPIDLE)
+  constexpr int kIdle = TCP_KEEPIDLE;
+#else
+  constexpr int kIdle = TCP_KEEPALIVE; // macOS
+#endif
+  Status status = set_option(fd, IPPROTO_TCP, kIdle, idle_s);
   if (status.ok()) status = set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, interval_s);
   if (status.ok()) status = set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, count);
   if (status.ok()) status = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
   return status;
+#else
+  // OpenBSD has one time for the whole machine.
+  static_cast<void>(fd), static_cast<void>(idle_s), static_cast<void>(interval_s);
+  static_cast<void>(count);
+  return Error{SOCKET_ENOTSUP};
+#endif
 }
 
 Result<size_t> receive(int fd, std::span<char> into) noexcept {
@@ -145,23 +199,22 @@ Result<size_t> receive(int fd, std::span<char> into) noexcept {
 }
 
 Result<size_t> send(int fd, std::span<const iovec> slices, bool more_follows) noexcept {
-  const int flags = MSG_NOSIGNAL | (more_follows ? MSG_MORE : 0);
+  const int flags = kNoSignal | (more_follows ? kMoreFollows : 0);
   if (slices.size() == 1)
     return count_of(
         restart([&] { return ::send(fd, slices[0].iov_base, slices[0].iov_len, flags); }));
   msghdr message{};
   message.msg_iov = const_cast<iovec *>(slices.data());
-  message.msg_iovlen = slices.size();
+  message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(slices.size());
   return count_of(restart([&] { return ::sendmsg(fd, &message, flags); }));
 }
 
 Result<size_t> send_file(Channel channel, int file, int64_t offset, size_t length) noexcept {
-  const int fd = channel.fd;
   SigpipeGuard guard;
-  off_t position = offset;
-  const ssize_t sent = restart([&] { return ::sendfile(fd, file, &position, length); });
-  // Some files can only be read: sendfile(2).
-  if (sent < 0 && errno == EINVAL) return send_copied(channel, file, offset, length);
+  const ssize_t sent = restart([&] { return call_sendfile(channel.fd, file, offset, length); });
+  // Some files can only be read, and BSD writes to sockets alone: sendfile(2).
+  if (sent < 0 && (errno == EINVAL || errno == ENOTSOCK || errno == EOPNOTSUPP || errno == ENOTSUP))
+    return send_copied(channel, file, offset, length);
   const Error error = sent < 0 ? last_system_error() : Error{0};
   // A signal comes with a short count as well: some pages had gone before the error was met, and
   // only the next call will tell of it.
@@ -186,7 +239,7 @@ constexpr int kPipeBytes = 256 * 1024;
 
 Result<Pipe> make_pipe() noexcept {
   int ends[2];
-  if (::pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0) return last_system_error();
+  if (!new_pipe(ends)) return last_system_error();
   Pipe pipe{Fd(ends[0]), Fd(ends[1])};
   (void)::fcntl(ends[1], F_SETPIPE_SZ, kPipeBytes); // or it stays as it is
   return pipe;

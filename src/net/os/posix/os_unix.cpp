@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "net/os/os_dgram.hpp"
+#include "net/os/posix/descriptors.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -89,15 +90,14 @@ bool remove_dead(const SockName &name, int probe) noexcept {
 } // namespace
 
 Result<Fd> unix_socket() noexcept {
-  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  Fd fd(new_socket(AF_UNIX, SOCK_STREAM));
   if (!fd) return last_system_error();
   return fd;
 }
 
 Result<SocketPair> unix_pair() noexcept {
   int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
-    return last_system_error();
+  if (!new_pair(SOCK_STREAM, ends)) return last_system_error();
   return SocketPair{Fd(ends[0]), Fd(ends[1]), Medium::unix_socket};
 }
 
@@ -109,8 +109,8 @@ Status connect_unix(int fd, const SockName &name) noexcept {
 
 bool SocketFile::is_there() const noexcept {
   struct stat about;
-  return inode_ && ::lstat(path_of(name_), &about) == 0 && about.st_dev == device_ &&
-         about.st_ino == inode_;
+  return inode_ && ::lstat(path_of(name_), &about) == 0 &&
+         static_cast<uint64_t>(about.st_dev) == device_ && about.st_ino == inode_;
 }
 
 void SocketFile::remove_if_dead() const noexcept {
@@ -153,7 +153,7 @@ Result<Fd> listen_unix(const SockName &name, const ListenOptions &options,
   Status status = bind_with_mode(fd->get(), name, options.mode, lock, made);
   if (!status.ok()) return status.error();
   file.name_ = name;
-  file.device_ = made.st_dev;
+  file.device_ = static_cast<uint64_t>(made.st_dev);
   file.inode_ = made.st_ino;
   status = unix_status(::listen(fd->get(), options.backlog));
   if (status.ok()) return fd;
@@ -167,7 +167,7 @@ SocketFile file_of(int fd) noexcept {
   const auto name = local_name(fd);
   if (!name.ok() || ::lstat(path_of(*name), &about) < 0 || !S_ISSOCK(about.st_mode)) return file;
   file.name_ = *name;
-  file.device_ = about.st_dev;
+  file.device_ = static_cast<uint64_t>(about.st_dev);
   file.inode_ = about.st_ino;
   return file;
 }
@@ -228,7 +228,7 @@ Result<size_t> send_with_fds(int fd, std::span<const char> bytes,
   header->cmsg_type = SCM_RIGHTS;
   header->cmsg_len = CMSG_LEN(fds.size_bytes());
   std::memcpy(CMSG_DATA(header), fds.data(), fds.size_bytes());
-  const ssize_t sent = restart([&] { return ::sendmsg(fd, &message, MSG_NOSIGNAL); });
+  const ssize_t sent = restart([&] { return ::sendmsg(fd, &message, kNoSignal); });
   if (sent < 0) return unix_error();
   return static_cast<size_t>(sent);
 }

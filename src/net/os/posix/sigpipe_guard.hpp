@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <fcntl.h>
 
 namespace socketpoll::os {
 
@@ -26,9 +27,16 @@ public:
 
   void swallow() noexcept {
     if (was_pending_) return;
+#if defined(F_SETNOSIGPIPE) // macOS, NetBSD: the descriptor raises none (descriptors.hpp)
+#elif defined(__OpenBSD__)
+    sigset_t pending;
+    int number;
+    if (sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE)) sigwait(&sigpipe_, &number);
+#else
     const timespec now{0, 0};
     while (sigtimedwait(&sigpipe_, nullptr, &now) < 0 && errno == EINTR) {
     }
+#endif
   }
 
 private:

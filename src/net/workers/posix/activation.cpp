@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "net/os/os_socket.hpp"
+#include "net/os/posix/descriptors.hpp"
 #include "net/os/posix/os_process.hpp"
 
 #include <atomic>
@@ -11,6 +12,7 @@
 #include <fcntl.h>
 #include <string>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <vector>
 
 extern char **environ;
@@ -114,7 +116,8 @@ Status ready() noexcept {
     return {};
   // The predecessor may be gone, which is no matter now.
   const Fd predecessor(static_cast<int>(*number));
-  (void)!::send(predecessor.get(), "\n", 1, MSG_NOSIGNAL);
+  os::forbid_sigpipe(predecessor.get());
+  (void)!::send(predecessor.get(), "\n", 1, os::kNoSignal);
   return {};
 }
 
@@ -125,10 +128,10 @@ Result<Successor> spawn(const char *program, const char *const *arguments,
   auto path = find_program(program);
   if (!path.ok()) return path.error();
   int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return last_system_error();
+  if (!os::new_pair(SOCK_STREAM, ends)) return last_system_error();
   Fd ours(ends[0]);
   const Fd theirs(ends[1]);
-  ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
+  ::fcntl(theirs.get(), F_SETFL, 0); // the successor's one word is not to be refused
 
   const int count = static_cast<int>(fds.size());
   std::vector<int> passed(fds.begin(), fds.end());
