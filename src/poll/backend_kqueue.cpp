@@ -44,8 +44,10 @@ constexpr int kUnsettled = kReadEnded | kWriteEnded | kNoBytes;
 int from_kqueue(const Kevent &one) noexcept {
   const bool reading = one.filter == EVFILT_READ;
   int events = reading ? POLL_READ : POLL_WRITE;
+  // The error of the socket; libkqueue leaves there what the filter was asked for.
+  const bool failed = (one.fflags & ~unsigned{NOTE_LOWAT}) != 0;
   if (one.flags & EV_EOF)
-    events |= (reading ? kReadEnded : kWriteEnded) | (one.fflags ? int{POLL_ERROR} : 0);
+    events |= (reading ? kReadEnded : kWriteEnded) | (failed ? int{POLL_ERROR} : 0);
   else if (reading && one.data == 0)
     events |= kNoBytes;
   return events;
