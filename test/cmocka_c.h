@@ -9,4 +9,6 @@
 
 #include <cmocka.h>
 
+#include "support/skip_on_windows.h"
+
 #endif

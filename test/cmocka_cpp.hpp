@@ -11,3 +11,5 @@ extern "C" {
 }
 #undef fail
 #undef skip
+
+#include "support/skip_on_windows.h"

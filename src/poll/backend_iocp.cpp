@@ -52,26 +52,30 @@ int from_afd(ULONG bits) noexcept {
   return events;
 }
 
-// Both ends of a connection, to notice that the number was closed and taken anew while a duplicate
-// keeps the old socket open; empty for a socket that was not connected when it was added.
+// Where the socket is and whom it is connected to, to notice that the number was closed and taken
+// anew while a duplicate keeps the old socket open. An end that is unknown (yet, or no more) is
+// empty and tells nothing.
 struct Identity {
-  std::array<unsigned char, sizeof(SOCKADDR_IN6)> ends[2] = {};
-  bool operator==(const Identity &) const = default;
-  bool empty() const noexcept { return *this == Identity(); }
+  using End = std::array<unsigned char, sizeof(SOCKADDR_IN6)>;
+  End near_end{}, far_end{};
+  bool may_be(const Identity &other) const noexcept {
+    const auto agree = [](const End &one, const End &two) {
+      return one == two || one == End{} || two == End{};
+    };
+    return agree(near_end, other.near_end) && agree(far_end, other.far_end);
+  }
 };
 
 Identity identify(int fd) noexcept {
+  const auto ask = [fd](decltype(::getsockname) *question, Identity::End &answer) {
+    SOCKADDR_STORAGE name{};
+    int length = sizeof name;
+    if (question(static_cast<SOCKET>(fd), reinterpret_cast<sockaddr *>(&name), &length) == 0)
+      std::memcpy(answer.data(), &name, answer.size());
+  };
   Identity identity;
-  SOCKADDR_STORAGE name{};
-  int length = sizeof name;
-  const auto socket = static_cast<SOCKET>(fd);
-  auto *const generic = reinterpret_cast<sockaddr *>(&name);
-  if (::getpeername(socket, generic, &length) != 0) return identity;
-  std::memcpy(identity.ends[0].data(), &name, identity.ends[0].size());
-  name = {};
-  length = sizeof name;
-  if (::getsockname(socket, generic, &length) != 0) return {};
-  std::memcpy(identity.ends[1].data(), &name, identity.ends[1].size());
+  ask(::getsockname, identity.near_end);
+  ask(::getpeername, identity.far_end);
   return identity;
 }
 
@@ -251,18 +255,23 @@ Status IocpBackend::ask_queued() noexcept {
   return {};
 }
 
+// What is open and yet no socket is a file or the like.
+Error told_apart(Error error, int fd) noexcept {
+  return error.code == SOCKET_EBADF && is_open_descriptor(fd) ? Error{SOCKET_EPERM} : error;
+}
+
 Status IocpBackend::add(const Registration &wanted) {
   const auto socket = base_socket(wanted.fd);
-  if (!socket.ok()) return socket.error();
+  if (!socket.ok()) return told_apart(socket.error(), wanted.fd);
   const Identity identity = identify(wanted.fd);
   std::lock_guard lock(mutex_);
   Record *const present = record_of(wanted.fd);
-  if (present && !present->closed() && (present->identity.empty() || present->identity == identity))
+  if (present && !present->closed() && present->identity.may_be(identity))
     return Error{SOCKET_EEXIST};
   if (Status room = make_room(wanted.fd); !room) return room;
   Record &record = *free_.front();
   if (Status asked = record.device->submit(record.closing, *socket, kAfdLocalClose); !asked)
-    return asked;
+    return told_apart(asked.error(), wanted.fd);
   List<Record, Queued>::remove(record);
   if (present) drop(*present);
   record.socket = *socket;

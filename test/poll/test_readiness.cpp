@@ -38,12 +38,18 @@ void hangup_comes_unasked(void **) {
   assert_int_equal(SocketPoll_add(poll, pair.near_end, 0, nullptr), 0);
   pair.send();
   assert_int_equal(wait_events(poll, 0).size(), 0);
-  pair.far_end.close();
-  assert_int_equal(wait_one(poll).events, POLL_HANGUP);
+  pair.hang_up();
+  assert_int_equal(wait_one(poll).events & ~POLL_ERROR, POLL_HANGUP);
 }
 
 void error_comes_unasked(void **) {
   const Poll poll;
+#if defined(_WIN32) // pipes are pairs of sockets there
+  Pair pair;
+  assert_int_equal(SocketPoll_add(poll, pair.near_end, 0, nullptr), 0);
+  pair.hang_up();
+  assert_int_equal(wait_one(poll).events, POLL_ERROR | POLL_HANGUP);
+#else
   int ends[2];
   assert_int_equal(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
   Fd reader(ends[0]);
@@ -51,6 +57,7 @@ void error_comes_unasked(void **) {
   assert_int_equal(SocketPoll_add(poll, writer, 0, nullptr), 0);
   reader.close();
   assert_int_equal(wait_one(poll).events, POLL_ERROR);
+#endif
 }
 
 void a_refused_connection_is_an_error(void **) {
@@ -144,7 +151,7 @@ void a_one_shot_fires_once(void **) {
   }
   pair.send();
   assert_int_equal(wait_one(poll).events, POLL_READ);
-  pair.far_end.close(); // a fired one-shot reports not even this until it is armed again
+  pair.hang_up(); // a fired one-shot reports not even this until it is armed again
   assert_int_equal(wait_events(poll, 0).size(), 0);
   assert_fails(SocketPoll_add(poll, pair.near_end, bits, nullptr), EEXIST);
   assert_int_equal(SocketPoll_modify_events(poll, pair.near_end, 0, SOCKET_POLL_ONESHOT), 0);

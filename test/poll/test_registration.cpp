@@ -6,9 +6,15 @@
 
 namespace {
 
+#if defined(_WIN32)
+constexpr char kAlwaysThere[] = "iocp";
+#else
+constexpr char kAlwaysThere[] = "poll";
+#endif
+
 void backends_are_listed(void **) {
   const int count = SocketPoll_backend_count();
-  assert_true(count >= 2);
+  assert_true(count >= 1);
   std::set<std::string> names;
   for (int i = 0; i < count; i++) {
     const char *name = SocketPoll_backend_at(i);
@@ -20,7 +26,7 @@ void backends_are_listed(void **) {
     SocketPoll_free(&poll);
   }
   assert_int_equal(names.size(), count);
-  assert_true(names.count("poll") == 1);
+  assert_true(names.count(kAlwaysThere) == 1);
   for (int index : {-1, count, 1 << 30}) {
     errno = 0;
     assert_null(SocketPoll_backend_at(index));
@@ -50,7 +56,7 @@ void the_environment_chooses(void **) {
   assert_int_equal(errno, EOPNOTSUPP);
   assert_int_equal(Socket_last_error(), SOCKET_ENOTSUP);
   assert_non_null(std::strstr(Socket_last_error_message(), "no such"));
-  SocketPoll_T named = SocketPoll_new_backend("poll", 0); // a name wins over the environment
+  SocketPoll_T named = SocketPoll_new_backend(kAlwaysThere, 0); // wins over the environment
   assert_non_null(named);
   SocketPoll_free(&named);
   setenv("SOCKETPOLL_BACKEND", kept.c_str(), 1);

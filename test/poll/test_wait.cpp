@@ -47,6 +47,7 @@ void a_timeout_is_never_early(void **) {
 }
 
 void signals_neither_shorten_nor_lengthen(void **) {
+  skip_on_windows("no signals interrupt a wait there");
   const Poll poll;
   const SignalStorm storm;
   assert_waits(poll, 100, 100);
@@ -56,6 +57,7 @@ void signals_neither_shorten_nor_lengthen(void **) {
 }
 
 void an_event_arrives_in_a_storm(void **) {
+  skip_on_windows("no signals interrupt a wait there");
   const Poll poll;
   const Pair pair;
   const SignalStorm storm;
@@ -110,6 +112,7 @@ void wake_from_handler(int) {
 }
 
 void a_signal_handler_may_wake(void **) {
+  skip_on_windows("no signals interrupt a wait there");
   const Poll poll;
   handlers_poll = poll;
   struct sigaction action {

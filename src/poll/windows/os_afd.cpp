@@ -1,7 +1,6 @@
 #include "poll/windows/os_afd.hpp"
 
 #include "base/error.hpp"
-#include "poll/os_fd.hpp"
 
 #include <atomic>
 #include <mswsock.h>
@@ -82,13 +81,12 @@ Result<SOCKET> base_socket(int fd) noexcept {
   SOCKET socket = static_cast<SOCKET>(fd), below = INVALID_SOCKET;
   for (int layer = 0; layer < kMostLayers; layer++) {
     if (ask(socket, SIO_BASE_HANDLE, below)) return below;
-    if (WSAGetLastError() == WSAENOTSOCK)
-      return Error{is_open_descriptor(fd) ? SOCKET_EPERM : SOCKET_EBADF};
+    if (WSAGetLastError() == WSAENOTSOCK) return Error{SOCKET_EBADF};
     // Some layers answer this question wrongly, against the rules, but give the next one's socket.
     if (!ask(socket, SIO_BSP_HANDLE_POLL, below) || below == socket) break;
     socket = below;
   }
-  return Error{SOCKET_EPERM};
+  return Error{SOCKET_ENOTSUP};
 }
 
 } // namespace socketpoll

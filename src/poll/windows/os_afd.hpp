@@ -64,8 +64,8 @@ class AfdDevice {
 public:
   static Result<AfdDevice> open(HANDLE port) noexcept;
 
-  // `socket` is one of base_socket(). SOCKET_EBADF: it is closed. On success a packet will come,
-  // whatever happens.
+  // `socket` is one of base_socket(). SOCKET_EBADF: it is closed, or no socket. On success a packet
+  // will come, whatever happens.
   Status submit(AfdPoll &poll, SOCKET socket, ULONG events) const noexcept;
   // Hastens the packet; nothing happens where the answer is there already.
   void cancel(AfdPoll &poll) const noexcept;
@@ -74,8 +74,8 @@ private:
   OsHandle device_;
 };
 
-// The socket that AFD knows, beneath whatever layered providers have put over it. SOCKET_EPERM for
-// what is no socket, SOCKET_EBADF for what is not open.
+// The socket that AFD knows, beneath whatever layered providers have put over it. SOCKET_EBADF for
+// what is no socket; Wine takes anything for one, and only submit() knows.
 Result<SOCKET> base_socket(int fd) noexcept;
 
 } // namespace socketpoll
