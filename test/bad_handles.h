@@ -53,6 +53,13 @@ void expect_null(const char *test, const struct bad_value *value, const void *go
   BAD_HANDLE_TEST(type, name, expect_errno(#name, &value, (long long)(call)))
 #define EXPECT_NULL(type, name, call)                                                              \
   BAD_HANDLE_TEST(type, name, expect_null(#name, &value, (const void *)(call)))
+/* Where there are no completion ports, that comes first. */
+#if defined(_WIN32)
+#define BAD_COMPLETION_PORT SOCKET_EBADHANDLE
+#else
+#define BAD_COMPLETION_PORT SOCKET_ENOTSUP
+#endif
+
 #define EXPECT_NO_CRASH(type, name, call) BAD_HANDLE_TEST(type, name, call)
 #define EXPECT_FREE(type, name)                                                                    \
   BAD_HANDLE_TEST(type, name,                                                                      \

@@ -18,9 +18,9 @@
  *  6. Completion. What was begun ends exactly once, and after that never touches the caller's
  * memory.
  *  7. Threads. A loop and all that stands on it belong to one thread, and tell others so. Safe from
- * any thread: SocketLoop_post, SocketLoop_stop, SocketLoop_get_stat, SocketWorkers_* and
- * SocketPoll_*. The library starts no thread but those that look names up (SocketResolver.h) and
- * the workers that were asked for (SocketWorkers.h).
+ * any thread: SocketLoop_post, SocketLoop_stop, SocketLoop_get_stat, SocketWorkers_*,
+ * SocketPoll_* and SocketCompletionPort_*. The library starts no thread but those that look names
+ * up (SocketResolver.h) and the workers that were asked for (SocketWorkers.h).
  *  8. Waiting goes on after a signal with the time that is left; nothing polls, nothing spins.
  *  9. Ownership. Who calls _new, or is handed a handle by accept, frees it. After _free no callback
  * comes; freeing inside a callback is safe. Nothing is allocated on one side and freed on the
@@ -31,6 +31,7 @@
 
 #include "SocketAsync.h"
 #include "SocketBuf.h"
+#include "SocketCompletionPort.h"
 #include "SocketDgram.h"
 #include "SocketError.h"
 #include "SocketFuture.h"

@@ -37,6 +37,7 @@ enum class HandleKind : uint8_t {
   workers,
   simulation,
   query,
+  completion_port,
 };
 
 // What the caller holds, as the integer inside the opaque pointer. 0 is no handle.

@@ -5,6 +5,7 @@
 #include "SocketAll.h"
 #include "SocketAsync.h"
 #include "SocketBuf.h"
+#include "SocketCompletionPort.h"
 #include "SocketDgram.h"
 #include "SocketError.h"
 #include "SocketFuture.h"
@@ -40,6 +41,7 @@ enum kind {
   KIND_SocketLimiter_T,
   KIND_SocketWorkers_T,
   KIND_SocketSimulation_T,
+  KIND_SocketCompletionPort_T,
   KIND_SocketQuery_T,
   KIND_SocketHTTP_T,
   KIND_COUNT
@@ -178,6 +180,20 @@ static void free_SocketSimulation_T(void *word) {
   SocketSimulation_free(&handle);
 }
 
+#if defined(_WIN32)
+static void *make_SocketCompletionPort_T(void) {
+  return (void *)SocketCompletionPort_new(0);
+}
+static void free_SocketCompletionPort_T(void *word) {
+  SocketCompletionPort_T handle = (SocketCompletionPort_T)word;
+  SocketCompletionPort_free(&handle);
+}
+static int alive_SocketCompletionPort_T(void *word) {
+  SocketCompletionPort_T handle = (SocketCompletionPort_T)word;
+  return SocketCompletionPort_post(handle, 1, 1, NULL) == 0;
+}
+#endif
+
 static const struct recipe recipes[] = {
     {"SocketPoll_T", make_SocketPoll_T, free_SocketPoll_T, alive_SocketPoll_T},
     {"SocketLoop_T", make_SocketLoop_T, free_SocketLoop_T, NULL},
@@ -194,6 +210,11 @@ static const struct recipe recipes[] = {
     {"SocketLimiter_T", make_SocketLimiter_T, free_SocketLimiter_T, NULL},
     {"SocketWorkers_T", make_SocketWorkers_T, free_SocketWorkers_T, NULL},
     {"SocketSimulation_T", make_SocketSimulation_T, free_SocketSimulation_T, NULL},
+#if !defined(_WIN32)
+    {"SocketCompletionPort_T", NULL, NULL, NULL},
+#else
+    {"SocketCompletionPort_T", make_SocketCompletionPort_T, free_SocketCompletionPort_T, alive_SocketCompletionPort_T},
+#endif
     {"SocketQuery_T", NULL, NULL, NULL},
     {"SocketHTTP_T", NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL},
@@ -250,6 +271,22 @@ EXPECT_FREE(SocketBufPool_T, SocketBufPool_free)
 EXPECT_NULL(SocketBufPool_T, SocketBufPool_take, SocketBufPool_take(handle))
 EXPECT_NUMBER(SocketBufPool_T, SocketBufPool_trim, SocketBufPool_trim(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketBufPool_T, SocketBufPool_get_stat, SocketBufPool_get_stat(handle, 0), SOCKET_EBADHANDLE)
+
+/* SocketCompletionPort.h */
+EXPECT_FREE(SocketCompletionPort_T, SocketCompletionPort_free)
+EXPECT_NUMBER(SocketCompletionPort_T, SocketCompletionPort_associate, SocketCompletionPort_associate(handle, 0, 0), BAD_COMPLETION_PORT)
+EXPECT_NUMBER(SocketCompletionPort_T, SocketCompletionPort_wait, SocketCompletionPort_wait(handle, NULL, 0, 0), BAD_COMPLETION_PORT)
+EXPECT_NUMBER(SocketCompletionPort_T, SocketCompletionPort_wait_one, SocketCompletionPort_wait_one(handle, NULL, 0), BAD_COMPLETION_PORT)
+EXPECT_NUMBER(SocketCompletionPort_T, SocketCompletionPort_post, SocketCompletionPort_post(handle, 0, 0, NULL), BAD_COMPLETION_PORT)
+EXPECT_NUMBER(SocketCompletionPort_T, SocketCompletionPort_accept, SocketCompletionPort_accept(handle, 0, NULL), BAD_COMPLETION_PORT)
+EXPECT_NUMBER(SocketCompletionPort_T, SocketCompletionPort_connect, SocketCompletionPort_connect(handle, 0, "text", NULL), BAD_COMPLETION_PORT)
+EXPECT_NUMBER(SocketCompletionPort_T, SocketCompletionPort_receive, SocketCompletionPort_receive(handle, 0, NULL, 0, NULL), BAD_COMPLETION_PORT)
+EXPECT_NUMBER(SocketCompletionPort_T, SocketCompletionPort_send, SocketCompletionPort_send(handle, 0, NULL, 0, NULL), BAD_COMPLETION_PORT)
+EXPECT_NUMBER(SocketCompletionPort_T, SocketCompletionPort_receive_from, SocketCompletionPort_receive_from(handle, 0, NULL, 0, NULL, 0, NULL), BAD_COMPLETION_PORT)
+EXPECT_NUMBER(SocketCompletionPort_T, SocketCompletionPort_send_to, SocketCompletionPort_send_to(handle, 0, NULL, 0, "text", NULL), BAD_COMPLETION_PORT)
+EXPECT_NUMBER(SocketCompletionPort_T, SocketCompletionPort_transmit_file, SocketCompletionPort_transmit_file(handle, 0, 0, 0, 0, NULL), BAD_COMPLETION_PORT)
+EXPECT_NUMBER(SocketCompletionPort_T, SocketCompletionPort_cancel, SocketCompletionPort_cancel(handle, 0), BAD_COMPLETION_PORT)
+EXPECT_NUMBER(SocketCompletionPort_T, SocketCompletionPort_cancel_all, SocketCompletionPort_cancel_all(handle, 0), BAD_COMPLETION_PORT)
 
 /* SocketDgram.h */
 EXPECT_NULL(SocketLoop_T, SocketDgram_new, SocketDgram_new(handle))
@@ -593,6 +630,20 @@ int main(void) {
       cmocka_unit_test(bad_SocketBufPool_take),
       cmocka_unit_test(bad_SocketBufPool_trim),
       cmocka_unit_test(bad_SocketBufPool_get_stat),
+      cmocka_unit_test(bad_SocketCompletionPort_free),
+      cmocka_unit_test(bad_SocketCompletionPort_associate),
+      cmocka_unit_test(bad_SocketCompletionPort_wait),
+      cmocka_unit_test(bad_SocketCompletionPort_wait_one),
+      cmocka_unit_test(bad_SocketCompletionPort_post),
+      cmocka_unit_test(bad_SocketCompletionPort_accept),
+      cmocka_unit_test(bad_SocketCompletionPort_connect),
+      cmocka_unit_test(bad_SocketCompletionPort_receive),
+      cmocka_unit_test(bad_SocketCompletionPort_send),
+      cmocka_unit_test(bad_SocketCompletionPort_receive_from),
+      cmocka_unit_test(bad_SocketCompletionPort_send_to),
+      cmocka_unit_test(bad_SocketCompletionPort_transmit_file),
+      cmocka_unit_test(bad_SocketCompletionPort_cancel),
+      cmocka_unit_test(bad_SocketCompletionPort_cancel_all),
       cmocka_unit_test(bad_SocketDgram_new),
       cmocka_unit_test(bad_SocketDgram_free),
       cmocka_unit_test(bad_SocketDgram_set_callback),

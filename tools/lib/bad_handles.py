@@ -11,6 +11,7 @@ import headers
 class Recipe:
     make: str           # an expression that makes a live handle; `loop` is a live loop
     alive: str = None   # a condition that holds while `handle` is live and unharmed
+    where: str = None   # a macro that is defined on the only system that has it
 
 
 # How to make a live handle of each type, in the order in which they can be made. None: no live one
@@ -31,6 +32,8 @@ LIVE = {
     'SocketLimiter_T': Recipe('SocketLimiter_new(loop, 1000, 1000)'),
     'SocketWorkers_T': Recipe('SocketWorkers_new()'),
     'SocketSimulation_T': Recipe('SocketSimulation_new(1)'),
+    'SocketCompletionPort_T': Recipe('SocketCompletionPort_new(0)',
+                                     'SocketCompletionPort_post(handle, 1, 1, NULL) == 0', '_WIN32'),
     'SocketQuery_T': None,  # a query exists only for a loop's resolver hook
     'SocketHTTP_T': None,  # an exchange exists only inside a server's callback
 }
@@ -52,6 +55,8 @@ def judgement(function, interface):
         return 'EXPECT_NO_CRASH', None
     if returns.endswith('*') or returns in interface.handles:
         return 'EXPECT_NULL', None
+    if function.parameters[0].type == 'SocketCompletionPort_T':
+        return 'EXPECT_NUMBER', 'BAD_COMPLETION_PORT'
     if function.name.startswith('SocketPoll_') and returns in headers.SIGNED:
         return 'EXPECT_ERRNO', None
     if returns in headers.SIGNED:
@@ -118,7 +123,8 @@ def check_table(interface):
 
 def maker(handle):
     recipe = LIVE[handle]
-    lines = [f'static void *make_{handle}(void) {{']
+    lines = [f'#if defined({recipe.where})'] if recipe.where else []
+    lines += [f'static void *make_{handle}(void) {{']
     if 'loop' in recipe.make:
         lines.append('  SocketLoop_T loop = (SocketLoop_T)live_handle(KIND_SocketLoop_T);')
     lines += [f'  return (void *){recipe.make};', '}',
@@ -129,6 +135,8 @@ def maker(handle):
         lines += [f'static int alive_{handle}(void *word) {{',
                   f'  {handle} handle = ({handle})word;',
                   f'  return {recipe.alive};', '}']
+    if recipe.where:
+        lines += ['#endif']
     return lines
 
 
@@ -146,9 +154,13 @@ def generate(interface):
     lines.append('static const struct recipe recipes[] = {')
     for handle in kinds:
         recipe = LIVE[handle]
+        if recipe and recipe.where:
+            lines += [f'#if !defined({recipe.where})', f'    {{"{handle}", NULL, NULL, NULL}},', '#else']
         if recipe:
             alive = f'alive_{handle}' if recipe.alive else 'NULL'
             lines.append(f'    {{"{handle}", make_{handle}, free_{handle}, {alive}}},')
+            if recipe.where:
+                lines.append('#endif')
         else:
             lines.append(f'    {{"{handle}", NULL, NULL, NULL}},')
     lines += ['    {NULL, NULL, NULL, NULL},', '};', '']
