@@ -28,7 +28,7 @@ class Arguments(command.Case):
         info = self.expect(0, 'info').stdout
         self.assertIn(version.split()[1], info)
         self.assertRegex(info, r'features +http')
-        self.assertRegex(info, r'backend +(epoll|poll)')
+        self.assertRegex(info, rf'backend +({command.BACKENDS})')
         self.assertEqual(len(re.findall(r'\(default\)', info)), 1)
 
     def test_misuse_is_status_2(self):

@@ -80,9 +80,10 @@ class Hammer:
 class Workers(command.Case):
     def test_many(self):
         with Serving('--workers', '3', '--access-log', 'TOP/log') as serving:
-            self.assertRegex(serving.line, r'\((epoll|poll), 3 workers; Ctrl-C stops\)\n')
-            self.assertEqual([name for name in threads_of(serving.process.pid) if '-' in name],
-                             ['socketpoll-0', 'socketpoll-1', 'socketpoll-2'])
+            self.assertRegex(serving.line, rf'\(({command.BACKENDS}), 3 workers; Ctrl-C stops\)\n')
+            if not command.WINDOWS:
+                self.assertEqual([name for name in threads_of(serving.process.pid) if '-' in name],
+                                 ['socketpoll-0', 'socketpoll-1', 'socketpoll-2'])
             with Hammer(serving.port) as hammer:
                 hammer.wait_for_more(300)
             self.assertEqual(hammer.failures, [])
@@ -116,6 +117,7 @@ class Workers(command.Case):
         self.assertEqual(result.returncode, 1)
         self.assertIn('cannot serve /nowhere: no such file', result.stderr)
 
+    @command.skip_on_windows('no signal asks for it')
     def test_rotation(self):
         with Serving('--workers', '2', '--access-log', 'TOP/log') as serving, Hammer(serving.port) as hammer:
             hammer.wait_for_more()
@@ -159,6 +161,7 @@ class Activation(command.Case):
         self.addCleanup(self.folder.cleanup)
         (pathlib.Path(self.folder.name) / 'a.txt').write_bytes(b'hello\n')
 
+    @command.skip_on_windows('sockets are not handed to another program')
     def test_sockets_that_were_given(self):
         """As many workers as sockets, fewer and more; --port and --bind have no say."""
         for sockets, workers in ((1, 1), (2, 2), (3, 2), (2, 1), (1, 3)):
@@ -175,6 +178,7 @@ class Activation(command.Case):
             self.assertEqual(process.communicate(timeout=command.PATIENCE)[1], '')
             self.assertEqual(process.returncode, 0)
 
+    @command.skip_on_windows('sockets are not handed to another program')
     def test_what_is_no_listener(self):
         with socket.socket() as idle:
             process = self.start([idle])
@@ -196,6 +200,7 @@ class Handover(command.Case):
         self.assertIn(f':{serving.port} (', line)
         return successor
 
+    @command.skip_on_windows('sockets are not handed to a successor')
     def test_nobody_notices(self):
         adopt_orphans()
         for workers in (1, 3):
@@ -217,6 +222,7 @@ class Handover(command.Case):
                 lines = (serving.top / 'log').read_text().splitlines()
                 self.assertEqual(len(lines), hammer.answers)
 
+    @command.skip_on_windows('sockets are not handed to a successor')
     def test_a_connection_without_a_request_yet(self):
         """It was accepted, and is asked on just when its server goes."""
         adopt_orphans()
@@ -231,6 +237,7 @@ class Handover(command.Case):
             os.kill(children(os.getpid())[0], signal.SIGTERM)
             os.waitpid(-1, 0)
 
+    @command.skip_on_windows('sockets are not handed to a successor')
     def test_a_successor_that_fails(self):
         with tempfile.TemporaryDirectory() as top:
             program = pathlib.Path(top) / 'socketpoll'
@@ -253,6 +260,7 @@ class Handover(command.Case):
                 self.assertEqual(children(serving.process.pid), [])
                 self.assertEqual(serving.end(), (0, ''))
 
+    @command.skip_on_windows('sockets are not handed to a successor')
     def test_a_successor_that_is_never_ready(self):
         """A second one is refused, and stopping ends both."""
         with tempfile.TemporaryDirectory() as top:

@@ -49,6 +49,7 @@ class Log(command.Case):
             while not (serving.top / 'log').read_text():
                 ask(serving, b'GET /a.txt HTTP/1.1')
 
+    @command.skip_on_windows('no signal asks for it')
     def test_rotation(self):
         with Serving('--access-log', 'TOP/log') as serving:
             log, old = serving.top / 'log', serving.top / 'log.1'
@@ -63,6 +64,7 @@ class Log(command.Case):
             self.assertEqual(parse(log.read_text())[-1][0], 'GET /3 HTTP/1.1')
             self.assertNotIn('GET /3', old.read_text())
 
+    @command.skip_on_windows('there is no /dev/full')
     def test_full_disk(self):
         with Serving('--access-log', '/dev/full') as serving:
             for _ in range(300):
@@ -72,6 +74,7 @@ class Log(command.Case):
             self.assertEqual(said, 'socketpoll: cannot write to /dev/full: No space left on device; '
                                    'lines are being lost\nsocketpoll: 300 lines of /dev/full were lost\n')
 
+    @command.skip_on_windows('named pipes are no files')
     def test_a_pipe_that_nobody_reads(self):
         """It fills up, lines are lost; once it is read, later ones arrive whole."""
         with command.tempfile.TemporaryDirectory() as folder:
@@ -95,6 +98,7 @@ class Log(command.Case):
                 self.assertEqual(serving.end()[0], 0)
             os.close(reader)
 
+    @command.skip_on_windows('named pipes are no files')
     def test_a_pipe_whose_reader_is_gone(self):
         with command.tempfile.TemporaryDirectory() as folder:
             path = folder + '/pipe'

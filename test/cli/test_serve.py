@@ -39,7 +39,7 @@ class Serve(command.Case):
     def test_prints_where(self):
         with Serving() as serving:
             version = command.run('--version').stdout.split()[1]
-            backend = os.environ.get('SOCKETPOLL_BACKEND') or 'epoll'
+            backend = os.environ.get('SOCKETPOLL_BACKEND') or command.BACKENDS.split('|')[0]
             self.assertEqual(serving.line,
                              f'socketpoll {version} serving {serving.folder} on http://127.0.0.1:{serving.port} '
                              f'({backend}, 1 worker; Ctrl-C stops)\n')
@@ -62,6 +62,7 @@ class Serve(command.Case):
                     self.assertIn(f'http://[::1]:{serving.port} ', serving.line)
                     self.assertEqual(serving.get('/a.txt')[0], 200)
 
+    @command.skip_on_windows('sockets with paths: Wine 8 has none')
     def test_unix_socket(self):
         with Serving('--bind', 'unix:TOP/web.sock', '--access-log', 'TOP/log') as serving:
             path = serving.top / 'web.sock'
@@ -81,6 +82,7 @@ class Serve(command.Case):
             self.assertFalse(path.exists())
             self.assertRegex((serving.top / 'log').read_text(), r'^unix: - - \[.*\] "GET /a.txt HTTP/1.1" 200 6\n$')
 
+    @command.skip_on_windows('sockets with paths: Wine 8 has none')
     def test_unix_socket_of_many_workers(self):
         with Serving('--bind', 'unix:TOP/web.sock', '--workers', '3') as serving:
             path = serving.top / 'web.sock'
@@ -104,19 +106,18 @@ class Serve(command.Case):
         with Serving() as serving:
             port = serving.port
             self.assertEqual(serving.end(signal.SIGINT), (0, ''))
-            process = command.subprocess.Popen(
-                [command.PROGRAM, 'serve', str(serving.folder), '--quiet', '--port', str(port)],
-                stdout=command.subprocess.PIPE, text=True)
+        with Serving('--quiet', f'--port={port}', silent=True) as serving:
+            serving.port = port
             while True:
                 try:
                     self.assertEqual(serving.get('/a.txt')[0], 200)
                     break
                 except ConnectionError:
-                    self.assertIsNone(process.poll())
-            process.send_signal(signal.SIGTERM)
-            self.assertEqual(process.communicate(timeout=command.PATIENCE)[0], '')
-            self.assertEqual(process.returncode, 0)
+                    self.assertIsNone(serving.process.poll())
+            self.assertEqual(serving.end(), (0, ''))
+            self.assertEqual(serving.printed, '')
 
+    @command.skip_on_windows('there is no limit of descriptors to raise')
     def test_many_descriptors(self):
         """More connections than the usual soft limit allows."""
         with Serving() as serving:
@@ -145,7 +146,10 @@ class Serve(command.Case):
                 peer = begin_large(serving)[0]
                 serving.send(first)
                 serving.wait_until_it_refuses()
-                self.assertEqual(serving.end(second), (-second, ''))
+                status, said = serving.end(second)
+                self.assertEqual(said, '')
+                # Windows' own number for it, of which Wine's starter passes on eight bits.
+                self.assertIn(status, (0xC000013A, 0x3A) if command.WINDOWS else (-second,))
                 peer.close()
 
     def test_does_not_drain_for_ever(self):

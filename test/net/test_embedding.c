@@ -122,7 +122,7 @@ static void a_foreign_loop_serves_it(void **state) {
 
 /* ---- What it counts */
 
-static int64_t stat(SocketLoop_T loop, int which) {
+static int64_t stat_of(SocketLoop_T loop, int which) {
   const int64_t value = SocketLoop_get_stat(loop, which);
   assert_true(value >= 0);
   return value;
@@ -133,34 +133,34 @@ static void numbers_of_a_conversation(void **state) {
   SocketLoop_T loop = SocketLoop_new();
   assert_int_equal(SocketLoop_get_stat(loop, -1), SOCKET_EINVAL);
   assert_int_equal(SocketLoop_get_stat(loop, SOCKET_STAT_COUNT), SOCKET_EINVAL);
-  for (int which = 0; which < SOCKET_STAT_COUNT; which++) assert_int_equal(stat(loop, which), 0);
+  for (int which = 0; which < SOCKET_STAT_COUNT; which++) assert_int_equal(stat_of(loop, which), 0);
   int bytes = 0, posted = 0;
   char address[64], back[5];
   SocketListener_T listener = listen_local(loop, address);
   SocketListener_set_callback(listener, echo, &bytes);
-  assert_int_equal(stat(loop, SOCKET_STAT_DESCRIPTORS), 1);
-  assert_int_equal(stat(loop, SOCKET_STAT_OBJECTS), 1);
+  assert_int_equal(stat_of(loop, SOCKET_STAT_DESCRIPTORS), 1);
+  assert_int_equal(stat_of(loop, SOCKET_STAT_OBJECTS), 1);
   int peer = raw_connect(port_of(address));
   assert_int_equal(write(peer, "hello", 5), 5);
   run_until(loop, &bytes, 5);
   assert_int_equal(recv(peer, back, 5, MSG_WAITALL), 5);
-  assert_int_equal(stat(loop, SOCKET_STAT_RECEIVED), 5);
-  assert_int_equal(stat(loop, SOCKET_STAT_SENT), 5);
-  assert_int_equal(stat(loop, SOCKET_STAT_PUSHED), 2);
-  assert_int_equal(stat(loop, SOCKET_STAT_PULLED), 0);
-  assert_int_equal(stat(loop, SOCKET_STAT_OBJECTS), 2);
-  assert_int_equal(stat(loop, SOCKET_STAT_DESCRIPTORS), 2);
-  assert_true(stat(loop, SOCKET_STAT_TURNS) >= 2);
-  assert_true(stat(loop, SOCKET_STAT_WAITS) >= 1);
-  assert_true(stat(loop, SOCKET_STAT_WAITS) <= stat(loop, SOCKET_STAT_TURNS));
+  assert_int_equal(stat_of(loop, SOCKET_STAT_RECEIVED), 5);
+  assert_int_equal(stat_of(loop, SOCKET_STAT_SENT), 5);
+  assert_int_equal(stat_of(loop, SOCKET_STAT_PUSHED), 2);
+  assert_int_equal(stat_of(loop, SOCKET_STAT_PULLED), 0);
+  assert_int_equal(stat_of(loop, SOCKET_STAT_OBJECTS), 2);
+  assert_int_equal(stat_of(loop, SOCKET_STAT_DESCRIPTORS), 2);
+  assert_true(stat_of(loop, SOCKET_STAT_TURNS) >= 2);
+  assert_true(stat_of(loop, SOCKET_STAT_WAITS) >= 1);
+  assert_true(stat_of(loop, SOCKET_STAT_WAITS) <= stat_of(loop, SOCKET_STAT_TURNS));
   SocketLoop_post(loop, count_up, &posted);
   SocketLoop_post(loop, NULL, NULL);
   pull_one(loop, SOCKET_POSTED);
-  assert_int_equal(stat(loop, SOCKET_STAT_POSTS), 2);
-  assert_int_equal(stat(loop, SOCKET_STAT_PUSHED), 3);
-  assert_int_equal(stat(loop, SOCKET_STAT_PULLED), 1);
+  assert_int_equal(stat_of(loop, SOCKET_STAT_POSTS), 2);
+  assert_int_equal(stat_of(loop, SOCKET_STAT_PUSHED), 3);
+  assert_int_equal(stat_of(loop, SOCKET_STAT_PULLED), 1);
   SocketListener_free(&listener);
-  assert_int_equal(stat(loop, SOCKET_STAT_OBJECTS), 1);
+  assert_int_equal(stat_of(loop, SOCKET_STAT_OBJECTS), 1);
   close(peer);
   SocketLoop_free(&loop);
 }
@@ -181,10 +181,10 @@ static void times(void **state) {
   SocketTimer_set_callback(timer, be_busy, &fired);
   SocketTimer_start(timer, 30, HANG_MS); /* it goes on, so that time is taken */
   run_until(loop, &fired, 1);
-  assert_int_equal(stat(loop, SOCKET_STAT_TIMERS), 1);
-  assert_true(stat(loop, SOCKET_STAT_WAIT_NS) >= 25000000);
+  assert_int_equal(stat_of(loop, SOCKET_STAT_TIMERS), 1);
+  assert_true(stat_of(loop, SOCKET_STAT_WAIT_NS) >= 25000000);
   assert_int_equal(SocketLoop_run_once(loop, 1), 0);
-  assert_true(stat(loop, SOCKET_STAT_LONGEST_NS) >= 25000000);
+  assert_true(stat_of(loop, SOCKET_STAT_LONGEST_NS) >= 25000000);
   SocketLoop_free(&loop);
 }
 

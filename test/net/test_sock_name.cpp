@@ -34,7 +34,7 @@ void addresses_are_read_and_written(void **) {
     auto address = Address::parse(one.text);
     assert_true(address.ok());
     sockaddr_storage storage;
-    assert_true(address->to_sockaddr(storage) >= sizeof(sockaddr_in));
+    assert_true(static_cast<size_t>(address->to_sockaddr(storage)) >= sizeof(sockaddr_in));
     const Address back = Address::from_sockaddr(storage);
     char text[Address::kTextBytes];
     auto length = back.format(text);

@@ -167,6 +167,9 @@ void trouble_is_reported(void **) {
   assert_int_equal(poller->wait(-1, -1).code(), SOCKET_EINVAL);
 }
 
+#if defined(_WIN32)
+void a_waker_counts(void **) { skip_on_windows("a port is woken by a packet, there is no waker"); }
+#else
 void a_waker_counts(void **) {
   Waker waker;
   assert_true(waker.open().ok());
@@ -184,6 +187,7 @@ void a_waker_counts(void **) {
   for (int i = 0; i < 1000; i++) assert_true(waker.take());
   assert_int_equal(::poll(&look, 1, 0), 1);
 }
+#endif
 
 } // namespace
 

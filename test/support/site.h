@@ -22,9 +22,17 @@ typedef struct Site {
 /* Seconds by which the program's wall clock is ahead of the system's: the library takes its time
  * from time(), and finds this one, because a program's own definition comes first. */
 extern int64_t clock_ahead_s;
+#if defined(_WIN32) /* where time() is inline, and what it calls is imported through a pointer */
+#define DEFINE_TIME                                                                                \
+  time_t time_ahead(time_t *out);                                                                  \
+  time_t (*__imp__time64)(time_t *) = time_ahead;                                                  \
+  time_t time_ahead(time_t *out)
+#else
+#define DEFINE_TIME time_t time(time_t *out)
+#endif
 #define DEFINE_CLOCK                                                                               \
   int64_t clock_ahead_s;                                                                           \
-  time_t time(time_t *out) {                                                                       \
+  DEFINE_TIME {                                                                                    \
     struct timespec now;                                                                           \
     clock_gettime(CLOCK_REALTIME, &now);                                                           \
     time_t seconds = now.tv_sec + (time_t)__atomic_load_n(&clock_ahead_s, __ATOMIC_SEQ_CST);       \

@@ -1,0 +1,1 @@
+/* prelude.h, which comes before everything, declares what POSIX has here. */
