@@ -17,6 +17,7 @@
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "poll/fd_key.hpp"
+#include "poll/os_fd.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -86,6 +87,8 @@ public:
 
   // -1 where the kernel has no object for the set.
   virtual int pollable_fd() const noexcept { return -1; }
+  // Whether anything is open under that number, whatever the number.
+  virtual bool is_open(int fd) const noexcept { return is_open_descriptor(fd); }
   // The clock of deadlines, in nanoseconds: CLOCK_MONOTONIC, unless time is simulated.
   virtual int64_t now_ns() const noexcept { return monotonic_ns(); }
 };

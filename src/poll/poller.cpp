@@ -54,12 +54,12 @@ Status Poller::add(int fd, int events, void *data) {
   if (!valid(events)) return Error{SOCKET_EINVAL};
   std::lock_guard lock(mutex_);
   // The largest number that is open bounds the table, whatever the caller passes.
-  if (!table_.find(fd) && !is_open_descriptor(fd)) return Error{SOCKET_EBADF};
+  if (!table_.find(fd) && !backend_->is_open(fd)) return Error{SOCKET_EBADF};
   FdRecord &record = table_.at(fd);
   const FdRecord::View present = record.view();
   const int limit = limit_.load(std::memory_order_relaxed);
   if (!present.live && limit && count() >= limit) {
-    if (!is_open_descriptor(fd)) return Error{SOCKET_EBADF};
+    if (!backend_->is_open(fd)) return Error{SOCKET_EBADF};
     return Error{SOCKET_ENOSPC};
   }
   const uint32_t generation = present.generation + 1;
@@ -93,7 +93,7 @@ Status Poller::mod(int fd, int events, void *data) {
   if (!valid(events)) return Error{SOCKET_EINVAL};
   std::lock_guard lock(mutex_);
   FdRecord *record = live_record(fd);
-  if (!record) return Error{is_open_descriptor(fd) ? SOCKET_ENOENT : SOCKET_EBADF};
+  if (!record) return Error{backend_->is_open(fd) ? SOCKET_ENOENT : SOCKET_EBADF};
   return change(fd, events, data, record->view(), *record);
 }
 
@@ -101,7 +101,7 @@ Status Poller::modify(int fd, int add_events, int remove_events) {
   if ((add_events | remove_events) & ~(kReportable | kTriggers)) return Error{SOCKET_EINVAL};
   std::lock_guard lock(mutex_);
   FdRecord *record = live_record(fd);
-  if (!record) return Error{is_open_descriptor(fd) ? SOCKET_ENOENT : SOCKET_EBADF};
+  if (!record) return Error{backend_->is_open(fd) ? SOCKET_ENOENT : SOCKET_EBADF};
   const FdRecord::View present = record->view();
   return change(fd, (present.events | add_events) & ~remove_events, present.data, present, *record);
 }
@@ -109,7 +109,7 @@ Status Poller::modify(int fd, int add_events, int remove_events) {
 Status Poller::del(int fd) {
   std::lock_guard lock(mutex_);
   FdRecord *record = live_record(fd);
-  if (!record) return Error{is_open_descriptor(fd) ? SOCKET_ENOENT : SOCKET_EBADF};
+  if (!record) return Error{backend_->is_open(fd) ? SOCKET_ENOENT : SOCKET_EBADF};
   backend_->del(fd);
   record->drop();
   removals_++;

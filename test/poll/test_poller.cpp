@@ -60,6 +60,7 @@ public:
   }
   Status wakeup() noexcept override { return {}; }
   void close() noexcept override {}
+  bool is_open(int) const noexcept override { return true; }
   int64_t now_ns() const noexcept override { return script_.now; }
 
 private:
@@ -115,7 +116,7 @@ void a_stale_event_does_not_end_a_wait(void **) {
 void what_stays_stale_is_left_behind(void **) {
   Script script;
   const auto poller = scripted(script);
-  assert_true(poller->add(1, POLL_READ, nullptr).ok());
+  assert_true(poller->add(4, POLL_READ, nullptr).ok());
   assert_true(poller->add(0, POLL_READ, nullptr).ok());
   const FdKey stale = script.last_key;
   assert_true(poller->del(0).ok());

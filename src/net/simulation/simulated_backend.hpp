@@ -24,6 +24,7 @@ public:
     return {};
   }
   void close() noexcept override { closed_ = true; }
+  bool is_open(int fd) const noexcept override { return simulated_at(fd) != nullptr; }
   int64_t now_ns() const noexcept override { return world_.now_ns(); }
 
 private:
