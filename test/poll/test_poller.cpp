@@ -124,7 +124,7 @@ void what_stays_stale_is_left_behind(void **) {
   script.steps = {{0, {{stale, POLL_READ}}}, {0, {{stale, POLL_READ}}}, {0, {}, true}};
   assert_true(poller->wait(-1).ok());
   assert_int_equal(script.rebuilt.size(), 1);
-  assert_int_equal(script.rebuilt[0].fd, 1);
+  assert_int_equal(script.rebuilt[0].fd, 4);
   script.rebuilt.clear();
   script.can_forget = true;
   script.steps = {{0, {{stale, POLL_READ}}}, {0, {}, true}};

@@ -147,6 +147,10 @@ Status set_keepalive(int fd, int idle_s, int interval_s, int count) noexcept {
 Result<size_t> receive(int fd, std::span<char> into) noexcept {
   const int received = ::recv(socket_of(fd), into.data(), length_of(into.size()), 0);
   if (received < 0) return stream_error();
+  // Wine takes note of a reset while it polls, and shows an end here; to send nothing is refused.
+  if (received == 0 && !into.empty() && ::send(socket_of(fd), "", 0, 0) != 0 &&
+      WSAGetLastError() == WSAECONNRESET)
+    return last_system_error();
   return static_cast<size_t>(received);
 }
 
