@@ -187,6 +187,9 @@ void dates_go_round(void **) {
     assert_true(parse_http_date(got, kNow) == time);
     const time_t system_time = static_cast<time_t>(time);
     if (time < -30000000000) continue; // %Y does not pad early years
+#if defined(_WIN32)
+    if (time < 0) continue; // of which gmtime knows nothing
+#endif
     std::strftime(expected, sizeof expected, kFormat, std::gmtime(&system_time));
     assert_text(got, expected);
   }

@@ -53,6 +53,7 @@ static void a_socket_from_elsewhere(void **state) {
 }
 
 static void a_shared_port(void **state) {
+  skip_on_windows(WITHOUT_SHARED_PORTS);
   Site *site = *state;
   char address[32];
   SocketHTTPServer_T other = SocketHTTPServer_new(site->loop);

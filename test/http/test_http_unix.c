@@ -42,6 +42,7 @@ static const char *answer_to(SocketLoop_T loop, int fd, const char *path) {
 }
 
 static void requests_are_answered_and_the_peer_is_told(void **state) {
+  skip_on_windows(WITHOUT_UNIX_SOCKETS);
   (void)state;
   Folder folder;
   make_folder(&folder);

@@ -91,6 +91,7 @@ static void nothing_outside(void **state) {
 }
 
 static void symbolic_links(void **state) {
+  skip_on_windows(WITHOUT_LINKS);
   (void)state;
   Site site;
   char absolute[128];
@@ -128,6 +129,7 @@ static void symbolic_links(void **state) {
 
 /* A file that was served, and whose folder has since become a way out. */
 static void a_cached_way_out(void **state) {
+  skip_on_windows(WITHOUT_LINKS);
   (void)state;
   Site site;
   site_open(&site);
@@ -174,6 +176,7 @@ static void hidden_names(void **state) {
 
 /* A FIFO without a writer would block for ever in open(2). */
 static void only_regular_files(void **state) {
+  skip_on_windows("folders hold neither sockets nor pipes");
   (void)state;
   Site site;
   site_open(&site);
@@ -213,6 +216,7 @@ static void long_names(void **state) {
 
 /* Permissions do not bind root, so it is somebody else for as long as this takes. */
 static void what_may_not_be_read(void **state) {
+  skip_on_windows(WITHOUT_MODES);
   (void)state;
   Site site;
   const int is_root = geteuid() == 0;
@@ -238,6 +242,7 @@ static void what_may_not_be_read(void **state) {
 }
 
 static void out_of_descriptors(void **state) {
+  skip_on_windows(WITHOUT_FILE_LIMIT);
   (void)state;
   Site site;
   struct rlimit limit, less;

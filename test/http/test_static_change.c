@@ -109,6 +109,7 @@ static void rewritten_at_once(void **state) {
 }
 
 static void links_retargeted(void **state) {
+  skip_on_windows(WITHOUT_LINKS);
   (void)state;
   Site site;
   site_open(&site);
@@ -209,10 +210,11 @@ static void the_cache_is_bounded(void **state) {
       assert_body(&site, bytes, kSize);
       free(bytes);
     }
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
+#if !defined(_WIN32) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) &&         \
+    !defined(__clang__)
   assert_true(resident_kb() - before < 24 * 1024);
 #else
-  (void)before; /* a sanitizer keeps what was freed for a while */
+  (void)before; /* a sanitizer keeps what was freed for a while; Windows has no such file */
 #endif
   site_close(&site);
 }
@@ -255,6 +257,10 @@ static void large_files_are_let_go(void **state) {
   for (int i = 0; i < kFiles; i++) {
     snprintf(name, sizeof name, "www/large%d", i);
     assert_int_equal(unlink(site_path(&site, name)), 0);
+  }
+  if (left_out_on_windows("nothing lists the open files of a process")) {
+    site_close(&site);
+    return;
   }
   assert_true(deleted_files_open() <= 8);
   const time_t give_up = time(NULL) + 60;

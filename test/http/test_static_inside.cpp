@@ -55,9 +55,12 @@ void folders(void **) {
   top.write("www/a", "top");
   top.write("www/d/e/b", "deep");
   top.write("secret", "secret");
-  top.link("a", "www/in");
-  top.link("d", "www/way");
-  top.link("../secret", "www/out");
+  const bool has_links = !left_out_on_windows(WITHOUT_LINKS);
+  if (has_links) {
+    top.link("a", "www/in");
+    top.link("d", "www/way");
+    top.link("../secret", "www/out");
+  }
   for (const bool walks : {false, true}) {
     auto folder = os::Folder::open(top.path("www").c_str());
     assert_true(folder.ok());
@@ -83,16 +86,16 @@ void folders(void **) {
     assert_true(kind("") == os::FileKind::folder);
     assert_int_not_equal(code("out"), 0);
     assert_false(kind("out") == os::FileKind::regular);
-    assert_int_equal(code("in") == 0, !walks);
-    assert_int_equal(code("way/e/b") == 0, !walks);
-    assert_int_equal(kind("in") == os::FileKind::regular, !walks);
+    assert_int_equal(code("in") == 0, !walks && has_links);
+    assert_int_equal(code("way/e/b") == 0, !walks && has_links);
+    assert_int_equal(kind("in") == os::FileKind::regular, !walks && has_links);
     std::string names;
     const auto note = [&](std::string_view name, const os::FileInfo &info) {
       names.append(name).append(info.kind == os::FileKind::link ? "@" : " ");
       return true;
     };
     assert_true(folder->each_entry("", note).ok());
-    assert_int_equal(names.size(), std::strlen("a d in@way@out@"));
+    assert_int_equal(names.size(), std::strlen(has_links ? "a d in@way@out@" : "a d "));
     assert_int_equal(folder->each_entry("a", note).code(), SOCKET_ENOTDIR);
   }
 }

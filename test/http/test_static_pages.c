@@ -36,7 +36,8 @@ static void redirects_to_the_slash(void **state) {
   site_folder(&site, "www/d/e f\xc3\xa9:");
   site_folder(&site, "www/evil.com");
   site_folder(&site, "www/a+b");
-  site_link(&site, "d", "www/link");
+  const int has_links = !left_out_on_windows(WITHOUT_LINKS);
+  if (has_links) site_link(&site, "d", "www/link");
   const struct {
     const char *target, *location;
   } cases[] = {{"/d", "/d/"},
@@ -52,6 +53,7 @@ static void redirects_to_the_slash(void **state) {
                {"//evil.com?//x", "/evil.com/?//x"},
                {"http://test/d?q", "/d/?q"}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    if (!has_links && strcmp(cases[i].target, "/link") == 0) continue;
     assert_int_equal(site_get(&site, cases[i].target), 301);
     assert_string_equal(site_header(&site, "Location"), cases[i].location);
   }
@@ -80,6 +82,7 @@ static void below_a_prefix(void **state) {
 }
 
 static void the_folder_page(void **state) {
+  skip_on_windows("no file can have a name like that");
   (void)state;
   Site site;
   site_open(&site);
@@ -143,6 +146,10 @@ static void served_under_any_name(void **state) {
   site_open(&site);
   site_text(&site, "www/a", "hello");
   assert_gets(&site, "/a", "hello");
+  if (left_out_on_windows("Wine knows an open folder by the name it had")) {
+    site_close(&site);
+    return;
+  }
   assert_int_equal(rename(site_path(&site, "www"), site_path(&site, "moved")), 0);
   site_folder(&site, "www");
   site_text(&site, "www/a", "impostor");

@@ -71,6 +71,7 @@ static void count_signal(int number) {
 
 /* Reset in the middle of a large file, many times: no signal, no descriptor left behind. */
 static void peers_that_vanish(void **state) {
+  skip_on_windows(WITHOUT_SIGNALS);
   (void)state;
   Site site;
   char *bytes;

@@ -119,6 +119,7 @@ static void the_kernels_refusal_is_an_event_too(void **state) {
 }
 
 static void out_of_descriptors_is_an_event(void **state) {
+  skip_on_windows(WITHOUT_FILE_LIMIT);
   (void)state;
   SocketLoop_T loop = SocketLoop_new();
   struct rlimit before, low;

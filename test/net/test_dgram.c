@@ -180,10 +180,12 @@ static void a_connected_socket_has_one_peer(void **state) {
   assert_int_equal(SocketDgram_send_to(client, one, "x", 1), SOCKET_ESTATE);
   /* Who is not the peer is not heard. */
   send_text(second, client_address, "stranger");
-  SocketCompletion_T refused = pull_one(loop, SOCKET_DATAGRAM_ERROR);
-  assert_int_equal(refused.status, SOCKET_ECONNREFUSED);
-  assert_ptr_equal(refused.subject, second);
-  assert_string_equal(sender_of(second, refused.source), client_address);
+  if (!left_out_on_windows(WITHOUT_REFUSALS)) {
+    SocketCompletion_T refused = pull_one(loop, SOCKET_DATAGRAM_ERROR);
+    assert_int_equal(refused.status, SOCKET_ECONNREFUSED);
+    assert_ptr_equal(refused.subject, second);
+    assert_string_equal(sender_of(second, refused.source), client_address);
+  }
   send_text(first, client_address, "friend");
   SocketCompletion_T event = pull_text(loop, client, "friend");
   assert_string_equal(sender_of(client, event.source), one);

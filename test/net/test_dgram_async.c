@@ -101,11 +101,13 @@ static void what_happens_is_the_outcome(void **state) {
   SocketFuture_free(&future);
   /* Refused. */
   nobody_at(loop, "127.0.0.1:0", nobody);
-  future = SocketAsync_receive_from(dgram, buffer, sizeof buffer, HANG_MS);
-  send_text(dgram, nobody, "anyone?");
-  assert_int_equal(SocketFuture_await(future, HANG_MS), SOCKET_ECONNREFUSED);
-  assert_string_equal(sender_of(dgram, SocketDgram_get_last_source(dgram)), nobody);
-  SocketFuture_free(&future);
+  if (!left_out_on_windows(WITHOUT_REFUSALS)) {
+    future = SocketAsync_receive_from(dgram, buffer, sizeof buffer, HANG_MS);
+    send_text(dgram, nobody, "anyone?");
+    assert_int_equal(SocketFuture_await(future, HANG_MS), SOCKET_ECONNREFUSED);
+    assert_string_equal(sender_of(dgram, SocketDgram_get_last_source(dgram)), nobody);
+    SocketFuture_free(&future);
+  }
   assert_int_equal(SocketDgram_connect(fresh, nobody), 0);
   assert_int_equal(SocketDgram_send(fresh, "anyone?", 7), 0);
   future = SocketAsync_receive_from(fresh, buffer, sizeof buffer, HANG_MS);
@@ -165,6 +167,7 @@ static void segments_left_over_come_as_events(void **state) {
 }
 
 static void a_send_waits_for_room(void **state) {
+  skip_on_windows(WITHOUT_ABSTRACT_NAMES);
   (void)state;
   for (int connected = 0; connected < 2; connected++) {
     SocketLoop_T loop = SocketLoop_new();

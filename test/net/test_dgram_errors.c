@@ -18,8 +18,10 @@ static void every_call_says_its_error(void **state) {
   assert_non_null(strstr(Socket_last_error_message(), "cannot bind datagrams to nonsense"));
   assert_int_equal(SocketDgram_bind(dgram, "127.0.0.1:70000"), SOCKET_EPORT);
   assert_int_equal(SocketDgram_bind(dgram, "unix:"), SOCKET_EADDRESS);
-  assert_int_equal(SocketDgram_bind(dgram, "192.0.2.77:0"), SOCKET_EADDRNOTAVAIL);
-  assert_int_equal(SocketDgram_get_fd(dgram), SOCKET_ESTATE); /* as before */
+  if (!left_out_on_windows("Wine binds datagrams to addresses of other machines")) {
+    assert_int_equal(SocketDgram_bind(dgram, "192.0.2.77:0"), SOCKET_EADDRNOTAVAIL);
+    assert_int_equal(SocketDgram_get_fd(dgram), SOCKET_ESTATE); /* as before */
+  }
   assert_int_equal(SocketDgram_connect(dgram, "127.0.0.1:x"), SOCKET_EPORT);
   assert_int_equal(SocketDgram_send_to(dgram, NULL, "x", 1), SOCKET_EINVAL);
   assert_int_equal(SocketDgram_send_to(dgram, "example.com:1", "x", 1), SOCKET_EADDRESS);
@@ -121,6 +123,7 @@ static void record_sender(const SocketCompletion_T *event, void *user) {
 }
 
 static void a_refused_socket_may_free_itself(void **state) {
+  skip_on_windows(WITHOUT_REFUSALS);
   (void)state;
   SocketLoop_T loop = SocketLoop_new();
   char nobody[128], address[128];
@@ -144,8 +147,10 @@ static void a_connected_socket_hears_it_once(void **state) {
     assert_int_equal(SocketDgram_connect(dgram, nobody), 0);
     /* By the next send, while nothing reads... */
     assert_int_equal(SocketDgram_send(dgram, "anyone?", 7), 0);
-    assert_int_equal(SocketDgram_send(dgram, "anyone?", 7), SOCKET_ECONNREFUSED);
-    assert_int_equal(SocketDgram_send(dgram, "anyone?", 7), 0);
+    if (!left_out_on_windows("only the next receive is told of a refusal")) {
+      assert_int_equal(SocketDgram_send(dgram, "anyone?", 7), SOCKET_ECONNREFUSED);
+      assert_int_equal(SocketDgram_send(dgram, "anyone?", 7), 0);
+    }
     /* ...or by an event. */
     SocketDgram_start(dgram);
     SocketCompletion_T event = pull_one(loop, SOCKET_DATAGRAM_ERROR);
@@ -165,6 +170,7 @@ static void a_connected_socket_hears_it_once(void **state) {
 /* ---- Unix datagrams */
 
 static void unix_names_are_paths_or_abstract(void **state) {
+  skip_on_windows(WITHOUT_ABSTRACT_NAMES);
   (void)state;
   SocketLoop_T loop = SocketLoop_new();
   char folder[] = "/tmp/socketpoll-test-XXXXXX", path[64], place[128], missing[128], text[128];
@@ -224,6 +230,7 @@ static int fill(SocketDgram_T dgram, const char *address) {
 }
 
 static void room_is_told_when_there_is_some(void **state) {
+  skip_on_windows(WITHOUT_ABSTRACT_NAMES);
   (void)state;
   for (int connected = 0; connected < 2; connected++) {
     SocketLoop_T loop = SocketLoop_new();

@@ -83,7 +83,8 @@ static void *post_from_elsewhere(void *user) {
 static void a_foreign_loop_serves_it(void **state) {
   (void)state;
   SocketLoop_T loop = SocketLoop_new();
-  if (strcmp(SocketLoop_get_backend_name(loop), "poll") == 0) { /* which has none to give */
+  const char *backend = SocketLoop_get_backend_name(loop);
+  if (strcmp(backend, "poll") == 0 || strcmp(backend, "iocp") == 0) { /* which have none to give */
     assert_int_equal(SocketLoop_get_fd(loop), SOCKET_ENOTSUP);
     SocketLoop_free(&loop);
     return;

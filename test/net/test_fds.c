@@ -57,6 +57,7 @@ static void read_text(SocketStream_T from, const char *text) {
 }
 
 static void they_come_with_the_bytes_of_an_operation(void **state) {
+  skip_on_windows(WITHOUT_DESCRIPTORS);
   (void)state;
   int writers[16], out[20];
   assert_int_equal(SocketStream_set_max_fds(b, 16), 0);
@@ -76,6 +77,7 @@ static void they_come_with_the_bytes_of_an_operation(void **state) {
 }
 
 static void they_come_with_pulled_bytes_and_not_before(void **state) {
+  skip_on_windows(WITHOUT_DESCRIPTORS);
   (void)state;
   int writers[2], out[4];
   assert_int_equal(SocketStream_set_max_fds(b, 4), 0);
@@ -102,6 +104,7 @@ static void take_pushed(const SocketCompletion_T *event, void *user) {
 }
 
 static void they_come_with_pushed_bytes(void **state) {
+  skip_on_windows(WITHOUT_DESCRIPTORS);
   (void)state;
   struct taker taker = {0, {0}, b};
   int writers[2];
@@ -115,6 +118,7 @@ static void they_come_with_pushed_bytes(void **state) {
 }
 
 static void unasked_ones_are_closed(void **state) {
+  skip_on_windows(WITHOUT_DESCRIPTORS);
   (void)state;
   int writers[3], out[4];
   send_pipes(a, "one", 1, writers);
@@ -137,6 +141,7 @@ static void unasked_ones_are_closed(void **state) {
 }
 
 static void more_than_may_wait_are_closed_and_told(void **state) {
+  skip_on_windows(WITHOUT_DESCRIPTORS);
   (void)state;
   int writers[8], out[8];
   assert_int_equal(SocketStream_set_max_fds(b, 3), 0);
@@ -164,6 +169,7 @@ static void more_than_may_wait_are_closed_and_told(void **state) {
 }
 
 static void out_of_descriptors_loses_them_and_not_the_stream(void **state) {
+  skip_on_windows(WITHOUT_DESCRIPTORS);
   (void)state;
   int writers[4], out[4];
   assert_int_equal(SocketStream_set_max_fds(b, 4), 0);
@@ -189,6 +195,7 @@ static void out_of_descriptors_loses_them_and_not_the_stream(void **state) {
 }
 
 static void bad_calls_leave_the_stream_as_it_is(void **state) {
+  skip_on_windows(WITHOUT_DESCRIPTORS);
   (void)state;
   int fds[17] = {0}, out[1], ends[2];
   assert_int_equal(SocketStream_send_fds(a, "x", 0, fds, 1), SOCKET_EINVAL);
@@ -234,6 +241,7 @@ static void drain_until(int kind) {
 }
 
 static void nothing_is_queued_and_room_is_told(void **state) {
+  skip_on_windows(WITHOUT_DESCRIPTORS);
   (void)state;
   static char block[65536];
   const int fd = 0;
@@ -261,6 +269,7 @@ static void nothing_is_queued_and_room_is_told(void **state) {
 }
 
 static void more_bytes_than_the_kernel_takes_follow_in_order(void **state) {
+  skip_on_windows(WITHOUT_DESCRIPTORS);
   (void)state;
   static char sent[1000000], got[sizeof sent];
   for (size_t i = 0; i < sizeof sent; i++) sent[i] = (char)(i * 11 + (i >> 9));
@@ -277,6 +286,7 @@ static void more_bytes_than_the_kernel_takes_follow_in_order(void **state) {
 }
 
 static void a_stream_that_ends_keeps_what_came(void **state) {
+  skip_on_windows(WITHOUT_DESCRIPTORS);
   (void)state;
   int writers[2], out[2];
   assert_int_equal(SocketStream_set_max_fds(b, 2), 0);
@@ -302,6 +312,7 @@ static void a_stream_that_ends_keeps_what_came(void **state) {
 }
 
 static void a_stream_can_carry_its_own_like(void **state) {
+  skip_on_windows(WITHOUT_DESCRIPTORS);
   (void)state;
   SocketStream_T c, d;
   int out[2];

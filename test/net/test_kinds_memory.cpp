@@ -36,6 +36,7 @@ template <class Attempt> int fail_each_allocation(Attempt &&attempt) {
 }
 
 void making_them_fails_cleanly(void **) {
+  skip_on_windows(WITHOUT_PIPES);
   SocketLoop_T warm = SocketLoop_new(); // the handle table's first chunk stays
   SocketLoop_free(&warm);
   const long live = allocations_live();
@@ -66,6 +67,7 @@ void making_them_fails_cleanly(void **) {
 }
 
 void unix_names_fail_cleanly(void **) {
+  skip_on_windows(WITHOUT_UNIX_SOCKETS);
   const long live = allocations_live();
   const std::string path = "/tmp/socketpoll-memory-" + std::to_string(getpid());
   const std::string address = "unix:" + path;
@@ -88,6 +90,7 @@ void unix_names_fail_cleanly(void **) {
 
 // What cannot be queued after its descriptors went breaks the stream; nothing else does.
 void sending_descriptors_works_or_ends(void **) {
+  skip_on_windows(WITHOUT_DESCRIPTORS);
   static char block[400000];
   for (long n = 0;; n++) {
     const int fds = open_fds();

@@ -43,6 +43,7 @@ static void every_call_says_its_error(void **state) {
 }
 
 static void reuseport_shares_a_port(void **state) {
+  skip_on_windows(WITHOUT_SHARED_PORTS);
   (void)state;
   SocketLoop_T loop = SocketLoop_new();
   SocketListener_T both[2] = {SocketListener_new(loop), SocketListener_new(loop)};
@@ -177,6 +178,7 @@ static void limit_descriptors(int spare) {
 }
 
 static void out_of_descriptors_is_survived(void **state) {
+  skip_on_windows(WITHOUT_FILE_LIMIT);
   (void)state;
   SocketLoop_T loop = SocketLoop_new();
   char address[64];
@@ -213,6 +215,7 @@ static void out_of_descriptors_is_survived(void **state) {
 
 /* The descriptors run out, and when they come back the limit has been reached. */
 static void a_stall_may_change_its_reason(void **state) {
+  skip_on_windows(WITHOUT_FILE_LIMIT);
   (void)state;
   SocketLoop_T loop = SocketLoop_new();
   char address[64];

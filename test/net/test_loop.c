@@ -213,7 +213,8 @@ static void fd_and_timeout_serve_a_foreign_loop(void **state) {
   SocketLoop_post(loop, NULL, NULL);
   assert_int_equal(SocketLoop_get_timeout(loop), 0);
   int fd = SocketLoop_get_fd(loop);
-  if (strcmp(SocketLoop_get_backend_name(loop), "poll") == 0)
+  const char *backend = SocketLoop_get_backend_name(loop);
+  if (strcmp(backend, "poll") == 0 || strcmp(backend, "iocp") == 0)
     assert_int_equal(fd, SOCKET_ENOTSUP);
   else
     assert_true(fd >= 0);

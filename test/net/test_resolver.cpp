@@ -182,7 +182,8 @@ void failures_are_told_apart(void **) {
   assert_text(asker.get("empty.test"), "SOCKET_ENONAME");
   assert_text(asker.get("down.test"), "SOCKET_ENAMESERVER");
   assert_text(asker.get("broken.test"), "SOCKET_ENAMESERVER");
-  assert_text(asker.get("files.test"), "SOCKET_EMFILE");
+  if (!left_out_on_windows("no failure of getaddrinfo is the system's own"))
+    assert_text(asker.get("files.test"), "SOCKET_EMFILE");
   assert_text(asker.get("memory.test"), "SOCKET_ENOMEM");
   assert_text(asker.get("family.test"), "SOCKET_EAFNOSUPPORT");
 }
@@ -200,7 +201,8 @@ void answers_are_remembered_for_a_while(void **) {
     for (int i = 0; i < 2; i++) assert_int_not_equal(asker.get(name).find("SOCKET_E"), -1);
   assert_int_equal(times_asked("none.test"), 1);
   assert_int_equal(times_asked("down.test"), 1);
-  assert_int_equal(times_asked("files.test"), 2); // this machine's failures are not
+  if (!left_out_on_windows("no failure of getaddrinfo is the system's own"))
+    assert_int_equal(times_asked("files.test"), 2); // this machine's failures are not
   pass_ms(999);
   asker.get("none.test");
   assert_int_equal(times_asked("none.test"), 1);
@@ -381,6 +383,7 @@ int exit_code_of(pid_t child) {
 }
 
 void a_process_ends_while_a_lookup_hangs(void **) {
+  skip_on_windows(WITHOUT_FORK);
   const pid_t child = fork();
   if (child == 0) {
     alarm(20);
@@ -394,6 +397,7 @@ void a_process_ends_while_a_lookup_hangs(void **) {
 }
 
 void a_child_has_threads_of_its_own(void **) {
+  skip_on_windows(WITHOUT_FORK);
   Fixture on;
   Asker asker(on);
   assert_true(asker.ask("hang.test").ok());

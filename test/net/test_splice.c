@@ -295,6 +295,7 @@ static void idle_splices_have_no_pipes(void **state) {
 }
 
 static void without_descriptors_it_copies(void **state) {
+  skip_on_windows(WITHOUT_FILE_LIMIT);
   SocketLoop_T loop = *state;
   RawPair from = quiet_pair(loop, 0), to = quiet_pair(loop, 0);
   struct rlimit all, none;

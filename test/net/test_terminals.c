@@ -28,6 +28,7 @@ static int echoes(int terminal) {
 }
 
 static void a_terminal_is_a_stream(void **state) {
+  skip_on_windows(WITHOUT_TERMINALS);
   (void)state;
   SocketLoop_T loop = SocketLoop_new();
   Pty pty = open_pty();
@@ -58,6 +59,7 @@ static void a_terminal_is_a_stream(void **state) {
 }
 
 static void raw_mode_is_put_back(void **state) {
+  skip_on_windows(WITHOUT_TERMINALS);
   (void)state;
   SocketLoop_T loop = SocketLoop_new();
   Pty pty = open_pty();
@@ -85,6 +87,7 @@ static void raw_mode_is_put_back(void **state) {
 }
 
 static void the_window_has_a_size(void **state) {
+  skip_on_windows(WITHOUT_TERMINALS);
   (void)state;
   SocketLoop_T loop = SocketLoop_new();
   Pty pty = open_pty();
@@ -101,6 +104,7 @@ static void the_window_has_a_size(void **state) {
 }
 
 static void hanging_up_is_the_end(void **state) {
+  skip_on_windows(WITHOUT_TERMINALS);
   (void)state;
   SocketLoop_T loop = SocketLoop_new();
   Pty pty = open_pty();
@@ -128,6 +132,7 @@ static void hanging_up_is_the_end(void **state) {
 }
 
 static void output_for_nobody_breaks_the_stream(void **state) {
+  skip_on_windows(WITHOUT_TERMINALS);
   (void)state;
   SocketLoop_T loop = SocketLoop_new();
   Pty pty = open_pty();

@@ -33,6 +33,7 @@ static void talks_over(const char *address) {
 }
 
 static void streams_go_by_path_and_by_abstract_name(void **state) {
+  skip_on_windows(WITHOUT_UNIX_SOCKETS);
   (void)state;
   Folder folder;
   make_folder(&folder);
@@ -45,6 +46,7 @@ static void streams_go_by_path_and_by_abstract_name(void **state) {
 }
 
 static void a_named_client_is_told(void **state) {
+  skip_on_windows(WITHOUT_UNIX_SOCKETS);
   (void)state;
   Folder folder;
   make_folder(&folder);
@@ -65,6 +67,7 @@ static void a_named_client_is_told(void **state) {
 }
 
 static void operations_work_the_same(void **state) {
+  skip_on_windows(WITHOUT_UNIX_SOCKETS);
   (void)state;
   Folder folder;
   make_folder(&folder);
@@ -106,6 +109,7 @@ static int connects(SocketLoop_T loop, const char *address) {
 }
 
 static void what_cannot_be_connected_is_told(void **state) {
+  skip_on_windows(WITHOUT_UNIX_SOCKETS);
   (void)state;
   Folder folder;
   make_folder(&folder);
@@ -156,6 +160,7 @@ static int fill_backlog(const char *path, int *fds, int most) {
 }
 
 static void a_full_backlog_is_waited_for(void **state) {
+  skip_on_windows(WITHOUT_UNIX_SOCKETS);
   (void)state;
   Folder folder;
   make_folder(&folder);
@@ -191,6 +196,7 @@ static void a_full_backlog_is_waited_for(void **state) {
 }
 
 static void closed_and_freed_while_it_waits(void **state) {
+  skip_on_windows(WITHOUT_UNIX_SOCKETS);
   (void)state;
   Folder folder;
   make_folder(&folder);
@@ -224,6 +230,7 @@ static int listens(SocketLoop_T loop, const char *address) {
 }
 
 static void a_dead_socket_is_replaced_and_nothing_else(void **state) {
+  skip_on_windows(WITHOUT_UNIX_SOCKETS);
   (void)state;
   Folder folder;
   make_folder(&folder);
@@ -269,6 +276,7 @@ static void a_dead_socket_is_replaced_and_nothing_else(void **state) {
 }
 
 static void what_cannot_be_listened_on_is_told(void **state) {
+  skip_on_windows(WITHOUT_UNIX_SOCKETS);
   (void)state;
   Folder folder;
   make_folder(&folder);
@@ -299,6 +307,7 @@ static void what_cannot_be_listened_on_is_told(void **state) {
 }
 
 static void the_file_goes_with_its_socket(void **state) {
+  skip_on_windows(WITHOUT_UNIX_SOCKETS);
   (void)state;
   Folder folder;
   make_folder(&folder);
@@ -339,6 +348,7 @@ static void the_file_goes_with_its_socket(void **state) {
 
 /* As of a socket that was handed over: the last who listens takes the file along. */
 static void listeners_of_one_socket_share_its_file(void **state) {
+  skip_on_windows(WITHOUT_UNIX_SOCKETS);
   (void)state;
   Folder folder;
   make_folder(&folder);
@@ -371,6 +381,7 @@ static void listeners_of_one_socket_share_its_file(void **state) {
 }
 
 static void the_file_has_the_mode_it_was_given(void **state) {
+  skip_on_windows(WITHOUT_UNIX_SOCKETS);
   (void)state;
   Folder folder;
   make_folder(&folder);
@@ -405,6 +416,7 @@ static void the_file_has_the_mode_it_was_given(void **state) {
 /* ---- The peer, and the options */
 
 static void the_peer_can_be_asked_who_it_is(void **state) {
+  skip_on_windows(WITHOUT_UNIX_SOCKETS);
   (void)state;
   Folder folder;
   make_folder(&folder);
@@ -428,6 +440,7 @@ static void the_peer_can_be_asked_who_it_is(void **state) {
 }
 
 static void options_of_tcp_are_not_supported(void **state) {
+  skip_on_windows(WITHOUT_UNIX_SOCKETS);
   (void)state;
   Folder folder;
   make_folder(&folder);
@@ -445,6 +458,7 @@ static void options_of_tcp_are_not_supported(void **state) {
 }
 
 static void a_broken_peer_costs_the_stream_and_no_signal(void **state) {
+  skip_on_windows(WITHOUT_UNIX_SOCKETS);
   (void)state;
   Folder folder;
   make_folder(&folder);

@@ -172,6 +172,7 @@ static int keep_the_limit(SocketLoop_T loop, int index, void *user) {
 }
 
 static void without_descriptors(void **state) {
+  skip_on_windows(WITHOUT_FILE_LIMIT);
   (void)state;
   SocketWorkers_T workers = SocketWorkers_new();
   struct rlimit before;

@@ -130,8 +130,6 @@ void an_orphan_out_of_memory(void **) {
   assert_int_equal(wait_one(poll).fd, live.near_end.number);
 }
 
-constexpr char kNoLimit[] = "no limit of descriptors can be set";
-
 // Lets no more than `spare` descriptors be opened.
 struct DescriptorLimit {
   explicit DescriptorLimit(int spare) {
@@ -147,7 +145,7 @@ struct DescriptorLimit {
 };
 
 void construction_out_of_descriptors(void **) {
-  skip_on_windows(kNoLimit);
+  skip_on_windows(WITHOUT_FILE_LIMIT);
   const int descriptors = open_descriptors();
   for (int spare = 0;; spare++) {
     SocketPoll_T poll;
@@ -171,7 +169,7 @@ void construction_out_of_descriptors(void **) {
 }
 
 void waiting_out_of_descriptors(void **) {
-  skip_on_windows(kNoLimit);
+  skip_on_windows(WITHOUT_FILE_LIMIT);
   const Poll poll;
   const Pair pair;
   assert_int_equal(SocketPoll_add(poll, pair.near_end, POLL_READ, nullptr), 0);
@@ -193,7 +191,7 @@ void waiting_out_of_descriptors(void **) {
 }
 
 void an_orphan_out_of_descriptors(void **) {
-  skip_on_windows(kNoLimit);
+  skip_on_windows(WITHOUT_FILE_LIMIT);
   const Poll poll;
   const Pair live;
   Pair orphan;

@@ -1,5 +1,7 @@
 /* For the first line of a test that needs what Windows, or the Wine it is tried under, has not: the
- * test is counted everywhere, and `tools/test wine` lists it with the reason. */
+ * test is counted everywhere, and `tools/test wine` lists it with the reason. Of a test that needs
+ * it for a part, `if (!left_out_on_windows(reason))` leaves out that part, and is listed as well.
+ */
 #ifndef SOCKETPOLL_TEST_SKIP_ON_WINDOWS_H
 #define SOCKETPOLL_TEST_SKIP_ON_WINDOWS_H
 
@@ -9,8 +11,26 @@
     print_message("skip_on_windows: %s\n", reason);                                                \
     _skip(__FILE__, __LINE__);                                                                     \
   } while (0)
+#define left_out_on_windows(reason) (print_message("left_out_on_windows: %s\n", reason), 1)
 #else
 #define skip_on_windows(reason) ((void)(reason))
+#define left_out_on_windows(reason) ((void)(reason), 0)
 #endif
+
+#define WITHOUT_UNIX_SOCKETS "Wine 8 has no sockets with paths (AF_UNIX)"
+#define WITHOUT_ABSTRACT_NAMES "only Linux has abstract names"
+#define WITHOUT_LINKS "symbolic links need a privilege, and Wine 8 makes none"
+#define WITHOUT_FILE_LIMIT "no limit of open files can be set"
+#define WITHOUT_SIGNALS "there are no signals"
+#define WITHOUT_PIPES "pipes cannot be polled, and are no streams"
+#define WITHOUT_TERMINALS "consoles cannot be polled, and are no streams"
+#define WITHOUT_DESCRIPTORS "descriptors are not passed over sockets"
+#define WITHOUT_HANDOVER "sockets are not handed from program to program"
+#define WITHOUT_SHARED_PORTS "a port is not shared among listeners"
+#define WITHOUT_MODES "files have no mode bits"
+#define WITHOUT_REFUSALS "an unconnected socket is not told of refused datagrams"
+#define WITHOUT_FORK "a process cannot be forked"
+#define WITHOUT_ASKING "no system call tells whether a socket blocks"
+#define WITHOUT_POLLABLE_SET "a completion port is nothing that could be polled"
 
 #endif

@@ -4,7 +4,7 @@
   compare_tests.py PLACE BACKEND LOG [REFERENCE]
 
 LOG and REFERENCE are meson's testlog.json. Prints "skipped PLACE: PROGRAM: CASE: REASON" for each case of
-LOG that was skipped, and fails if one has no reason (see test/support/skip_on_windows.h), or if a program of
+LOG that was skipped, "skipped in part PLACE: ..." for each that left something out, and fails if one has no reason (see test/support/skip_on_windows.h), or if a program of
 REFERENCE (over epoll, or over none) has not as many cases in LOG, passed, failed and skipped taken together.
 """
 import collections
@@ -16,6 +16,7 @@ import sys
 STARTED = re.compile(r'^\[ RUN      \] (.*?)\r?$')
 SKIPPED = re.compile(r'^\[  SKIPPED \] (.*?)\r?$')
 REASON = re.compile(r'^skip_on_\w+: (.*?)\r?$')
+LEFT_OUT = re.compile(r'^left_out_on_\w+: (.*?)\r?$')
 TOTAL = re.compile(r'^\[==========\] (\d+) test\(s\) run\.', re.M)
 # Of the waker, which is another on each system.
 ONLY_THERE = {'poller-pipe'}
@@ -46,6 +47,17 @@ def skips(text):
             case = ''
 
 
+def left_out(text):
+    """(case, reason) of each part that was left out, once."""
+    case, seen = '', set()
+    for line in text.splitlines():
+        if match := STARTED.match(line):
+            case = match[1]
+        elif (match := LEFT_OUT.match(line)) and (case, match[1]) not in seen:
+            seen.add((case, match[1]))
+            yield case, match[1]
+
+
 def totals(found):
     return {name: sum(map(int, TOTAL.findall(text))) or 1 for name, text in found.items()}
 
@@ -72,6 +84,8 @@ def main():
             by_reason[reason] += 1
             if not reason:
                 wrong.append(f'{name}: {case} was skipped without a reason')
+        for case, reason in left_out(text):
+            print(f'skipped in part {place}: {name}: {case}: {reason}')
     for reason, count in by_reason.most_common():
         print(f'{count:4d} {reason}')
     if len(sys.argv) > 4 and os.path.exists(sys.argv[4]):

@@ -20,7 +20,7 @@ wine_tool() { # wine_tool NAME -> the first of that name, or of NAME64
 }
 
 wine_environment() {
-  unset DISPLAY WAYLAND_DISPLAY
+  unset DISPLAY WAYLAND_DISPLAY MALLOC_PERTURB_
   export WINEPREFIX=$wine_prefix WINEDEBUG=${WINEDEBUG--all} WINEARCH=win64 HOME=$wine_prefix
   export WINEDLLOVERRIDES='mscoree,mshtml,winemenubuilder.exe='
 }

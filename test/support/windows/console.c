@@ -1,7 +1,7 @@
-/* console PROGRAM ARGUMENT...: runs it on a console of its own that nobody sees, with this program's
- * standard output and error, and presses Ctrl-C there for each line of the standard input. Its exit
- * status is this one's. A test cannot do so from outside: the key reaches the programs of one
- * console, and signals of another system reach none. */
+/* console PROGRAM ARGUMENT...: runs it on a console of its own that nobody sees, with this
+ * program's standard output and error, and presses Ctrl-C there for each line of the standard
+ * input. Its exit status is this one's. A test cannot do so from outside: the key reaches the
+ * programs of one console, and signals of another system reach none. */
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 

@@ -27,7 +27,7 @@ int test_posix_open(const char *path, int flags, ...) {
   Path name;
   if (flags & O_TMPFILE) return fail_with(EOPNOTSUPP);
   const int mode = flags & (O_WRONLY | O_RDWR);
-  DWORD access = mode == O_RDWR ? GENERIC_READ | GENERIC_WRITE
+  DWORD access = mode == O_RDWR     ? GENERIC_READ | GENERIC_WRITE
                  : mode == O_WRONLY ? GENERIC_WRITE
                                     : GENERIC_READ;
   const DWORD how = !(flags & O_CREAT) ? (flags & O_TRUNC ? TRUNCATE_EXISTING : OPEN_EXISTING)
@@ -267,9 +267,8 @@ int test_posix_fstat(int fd, struct test_posix_stat *out) {
 
 static int about_path(const char *path, struct test_posix_stat *out, DWORD flags) {
   Path name;
-  const HANDLE handle =
-      CreateFileW(wide(path, &name), FILE_READ_ATTRIBUTES, SHARE_ALL, NULL, OPEN_EXISTING,
-                  FILE_FLAG_BACKUP_SEMANTICS | flags, NULL);
+  const HANDLE handle = CreateFileW(wide(path, &name), FILE_READ_ATTRIBUTES, SHARE_ALL, NULL,
+                                    OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS | flags, NULL);
   if (handle == INVALID_HANDLE_VALUE) return fail_file();
   const int result = test_posix_fstat((int)(intptr_t)handle, out);
   CloseHandle(handle);

@@ -1,4 +1,5 @@
-/* Read by prelude.h: while the run-time's and winsock's headers are read, these are called otherwise. */
+/* Read by prelude.h: while the run-time's and winsock's headers are read, these are called
+ * otherwise. */
 #define socket hidden_socket
 #define bind hidden_bind
 #define connect hidden_connect

@@ -58,8 +58,8 @@
 #define LOCK_UN 8
 #define S_IFLNK 0xA000
 #define S_IFSOCK 0xC000
-#define S_ISLNK(mode) (((mode) & 0xF000) == S_IFLNK)
-#define S_ISSOCK(mode) (((mode) & 0xF000) == S_IFSOCK)
+#define S_ISLNK(mode) (((mode)&0xF000) == S_IFLNK)
+#define S_ISSOCK(mode) (((mode)&0xF000) == S_IFSOCK)
 #define UTIME_NOW 0x3fffffff
 #define UTIME_OMIT 0x3ffffffe
 #define FTW_F 0
@@ -100,10 +100,10 @@
 #define CPU_OR(to, one, other) ((to)->mask = (one)->mask | (other)->mask)
 #define ITIMER_REAL 0
 #define WNOHANG 1
-#define WIFEXITED(status) (((status) & 0x7f) == 0)
+#define WIFEXITED(status) (((status)&0x7f) == 0)
 #define WEXITSTATUS(status) (((status) >> 8) & 0xff)
-#define WIFSIGNALED(status) (((status) & 0x7f) != 0)
-#define WTERMSIG(status) ((status) & 0x7f)
+#define WIFSIGNALED(status) (((status)&0x7f) != 0)
+#define WTERMSIG(status) ((status)&0x7f)
 
 #define EFD_NONBLOCK O_NONBLOCK
 #define EFD_CLOEXEC O_CLOEXEC

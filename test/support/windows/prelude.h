@@ -28,8 +28,7 @@
 #define POSIX_FUNCTION(type, name, parameters) type test_posix_##name parameters
 #define POSIX_STRUCT(name) test_posix_##name
 #else
-#define POSIX_FUNCTION(type, name, parameters)                                                     \
-  type name parameters __asm__("test_posix_" #name)
+#define POSIX_FUNCTION(type, name, parameters) type name parameters __asm__("test_posix_" #name)
 #define POSIX_STRUCT(name) name
 #include "hidden_names.h"
 #endif

@@ -103,7 +103,8 @@ int test_posix_getsockopt(int fd, int level, int option, void *value, socklen_t 
   /* Some options answer in one byte. */
   if (value && *length == sizeof(int)) memset(value, 0, sizeof(int));
   if (getsockopt(socket_of(fd), level, option, value, length) != 0) return fail_socket_of(fd);
-  if (level == SOL_SOCKET && option == SO_ERROR) *(int *)value = errno_of_socket_error(*(int *)value);
+  if (level == SOL_SOCKET && option == SO_ERROR)
+    *(int *)value = errno_of_socket_error(*(int *)value);
   return 0;
 }
 
@@ -169,8 +170,8 @@ ssize_t test_posix_sendmsg(int fd, const struct msghdr *message, int flags) {
   const DWORD count = pieces_of(message, pieces);
   const int turned = begin_call(fd, flags);
   const int failed =
-      WSASendTo(socket_of(fd), pieces, count, &sent, (DWORD)(flags & ~OWN_FLAGS),
-                message->msg_name, message->msg_name ? message->msg_namelen : 0, NULL, NULL);
+      WSASendTo(socket_of(fd), pieces, count, &sent, (DWORD)(flags & ~OWN_FLAGS), message->msg_name,
+                message->msg_name ? message->msg_namelen : 0, NULL, NULL);
   return end_call(fd, turned, failed ? -1 : (ssize_t)sent);
 }
 
@@ -245,8 +246,8 @@ int test_posix_socketpair(int family, int type, int protocol, int ends[2]) {
 }
 
 int test_posix_pipe2(int ends[2], int flags) {
-  return test_posix_socketpair(
-      AF_UNIX, SOCK_STREAM | (flags & O_NONBLOCK ? SOCK_NONBLOCK : 0), 0, ends);
+  return test_posix_socketpair(AF_UNIX, SOCK_STREAM | (flags & O_NONBLOCK ? SOCK_NONBLOCK : 0), 0,
+                               ends);
 }
 
 int test_posix_pipe(int ends[2]) { return test_posix_pipe2(ends, 0); }
@@ -278,11 +279,10 @@ static short wanted_of(const struct test_posix_pollfd *asked) {
 }
 
 static short found_of(const WSAPOLLFD *got) {
-  return (short)((got->revents & POLLRDNORM ? POLLIN : 0) |
-                 (got->revents & POLLWRNORM ? POLLOUT : 0) |
-                 (got->revents & WSA_ERROR ? POLLERR : 0) |
-                 (got->revents & WSA_HANGUP ? POLLHUP : 0) |
-                 (got->revents & WSA_INVALID ? POLLNVAL : 0));
+  return (
+      short)((got->revents & POLLRDNORM ? POLLIN : 0) | (got->revents & POLLWRNORM ? POLLOUT : 0) |
+             (got->revents & WSA_ERROR ? POLLERR : 0) | (got->revents & WSA_HANGUP ? POLLHUP : 0) |
+             (got->revents & WSA_INVALID ? POLLNVAL : 0));
 }
 
 int test_posix_poll(struct test_posix_pollfd *fds, nfds_t count, int timeout_ms) {
@@ -297,8 +297,8 @@ int test_posix_poll(struct test_posix_pollfd *fds, nfds_t count, int timeout_ms)
       asked[i].events = wanted_of(&fds[i]);
       sockets++;
     } else {
-      fds[i].revents = may_be_handle(fds[i].fd) ? (short)(fds[i].events & (POLLIN | POLLOUT))
-                                                : POLLNVAL;
+      fds[i].revents =
+          may_be_handle(fds[i].fd) ? (short)(fds[i].events & (POLLIN | POLLOUT)) : POLLNVAL;
       ready += fds[i].revents != 0;
     }
   }

@@ -178,9 +178,12 @@ static void a_file_without_a_name(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(pairs_carry_bytes),       cmocka_unit_test(one_call_that_does_not_wait),
-      cmocka_unit_test(numbers_that_are_no_fds), cmocka_unit_test(a_number_can_be_taken_again),
-      cmocka_unit_test(counters),                cmocka_unit_test(files),
+      cmocka_unit_test(pairs_carry_bytes),
+      cmocka_unit_test(one_call_that_does_not_wait),
+      cmocka_unit_test(numbers_that_are_no_fds),
+      cmocka_unit_test(a_number_can_be_taken_again),
+      cmocka_unit_test(counters),
+      cmocka_unit_test(files),
       cmocka_unit_test(a_file_without_a_name),
   };
   return cmocka_run_group_tests_name("posix", tests, NULL, NULL);
