@@ -10,6 +10,7 @@ public:
   static constexpr HandleKind kHandleKind = HandleKind::watch;
 
   static Result<ForeignWatch *> create(Loop &loop, int fd, int events) {
+    if (loop.network()) return Error{SOCKET_ENOTSUP}; // a simulated one waits for nothing real
     std::unique_ptr<ForeignWatch> made(new ForeignWatch(loop, fd));
     if (const Status status = made->set_events(events); !status.ok()) return status.error();
     return adopt(std::move(made));
