@@ -45,6 +45,29 @@ void a_reused_number_is_not_the_old_file(void **) {
   assert_int_equal(wait_events(poll, 0).size(), 0);
 }
 
+// Whoever asks the kernel anew after each event must not ask about the number's next owner.
+void a_number_reused_after_an_event(void **) {
+  for (const int trigger : {0, int{SOCKET_POLL_LEVEL}, int{SOCKET_POLL_ONESHOT}}) {
+    const Poll poll;
+    int tag;
+    Pair first, second, third;
+    const int number = first.near_end;
+    assert_int_equal(SocketPoll_add(poll, number, POLL_READ | trigger, nullptr), 0);
+    first.send();
+    assert_int_equal(wait_one(poll).fd, number);
+    first.near_end.close();
+    Fd reused = move_to(std::move(second.near_end), number);
+    second.send();
+    assert_int_equal(wait_events(poll, 5).size(), 0);
+    assert_fails(SocketPoll_mod(poll, number, POLL_READ, nullptr), ENOENT);
+    reused.close();
+    reused = move_to(std::move(third.near_end), number);
+    assert_int_equal(SocketPoll_add(poll, number, POLL_READ | trigger, &tag), 0);
+    third.send();
+    assert_ptr_equal(wait_one(poll).data, &tag);
+  }
+}
+
 void a_reused_number_can_be_added(void **) {
   const Poll poll;
   int old_tag, new_tag;
@@ -219,6 +242,7 @@ int run_closed_fd_tests() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(del_of_a_closed_fd_succeeds),
       cmocka_unit_test(a_reused_number_is_not_the_old_file),
+      cmocka_unit_test(a_number_reused_after_an_event),
       cmocka_unit_test(a_reused_number_can_be_added),
       cmocka_unit_test(the_old_files_events_never_reach_the_new),
       cmocka_unit_test(an_orphan_does_not_spin),
