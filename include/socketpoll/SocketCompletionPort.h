@@ -92,7 +92,7 @@ SOCKET_API int SocketCompletionPort_post(SocketCompletionPort_T port, uint64_t k
 /* Operations. Each returns a number above 0 that names it, or a negative code. */
 
 /* Accepts one connection of a listening stream socket; the event's `fd` is its socket, which is not
- * associated yet. See AcceptEx. */
+ * associated yet. SOCKET_EINVAL: it does not listen. See AcceptEx. */
 SOCKET_API int64_t SocketCompletionPort_accept(SocketCompletionPort_T port, int listener,
                                                void *user);
 

@@ -37,6 +37,15 @@ int family_of(int fd) noexcept {
              : AF_UNSPEC;
 }
 
+// AcceptEx says so itself on Windows; Wine waits for a connection that cannot come.
+bool listens(int fd) noexcept {
+  BOOL answer = FALSE;
+  int length = sizeof answer;
+  return ::getsockopt(socket_of(fd), SOL_SOCKET, SO_ACCEPTCONN, reinterpret_cast<char *>(&answer),
+                      &length) == 0 &&
+         answer;
+}
+
 // ConnectEx connects nothing that is not bound; one that is bound already says so.
 int bind_to_any(int fd, int family) noexcept {
   SOCKADDR_STORAGE any{};
@@ -103,6 +112,7 @@ Result<int64_t> WindowsCompletionPort::accept(int listener, void *user) {
   if (!prepared.ok()) return prepared.error();
   PortOperation &operation = **prepared;
   const int64_t name = operation.name();
+  if (!listens(listener)) return begun(operation, name, WSAEINVAL);
   const SOCKET made = ::WSASocketW(family_of(listener), SOCK_STREAM, 0, nullptr, 0,
                                    WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
   if (made == INVALID_SOCKET) return begun(operation, name, WSAGetLastError());
