@@ -177,8 +177,8 @@ void a_one_shot_for_both_directions(void **) {
       SocketPoll_mod(poll, pair.near_end, SOCKET_POLL_ONESHOT | SOCKET_POLL_LEVEL, nullptr), 0);
   shutdown(pair.far_end, SHUT_WR);
   assert_int_equal(wait_events(poll, 0).size(), 0);
-  pair.far_end.close();
-  assert_int_equal(wait_one(poll).events, POLL_HANGUP);
+  pair.hang_up();
+  assert_int_equal(wait_one(poll).events & ~POLL_ERROR, POLL_HANGUP);
   assert_int_equal(wait_events(poll, 0).size(), 0);
 }
 
@@ -191,14 +191,15 @@ void ends_repeat_under_level(void **) {
   assert_int_equal(wait_events(poll, 0).size(), 0);
   assert_int_equal(SocketPoll_modify_events(poll, pair.near_end, SOCKET_POLL_PEER_CLOSED, 0), 0);
   for (int i = 0; i < 3; i++) assert_int_equal(wait_one(poll).events, SOCKET_POLL_PEER_CLOSED);
-  pair.far_end.close();
+  pair.hang_up();
   for (int i = 0; i < 3; i++)
-    assert_int_equal(wait_one(poll).events, SOCKET_POLL_PEER_CLOSED | POLL_HANGUP);
+    assert_int_equal(wait_one(poll).events & ~POLL_ERROR, SOCKET_POLL_PEER_CLOSED | POLL_HANGUP);
   assert_int_equal(SocketPoll_mod(poll, pair.near_end, SOCKET_POLL_LEVEL, nullptr), 0);
-  for (int i = 0; i < 3; i++) assert_int_equal(wait_one(poll).events, POLL_HANGUP);
+  for (int i = 0; i < 3; i++) assert_int_equal(wait_one(poll).events & ~POLL_ERROR, POLL_HANGUP);
 }
 
 void a_pipe_that_is_broken_already(void **) {
+  skip_on_windows("pipes cannot be polled there");
   const Poll poll;
   for (int bits : {0, int{POLL_WRITE}, int{POLL_WRITE | SOCKET_POLL_LEVEL}}) {
     int ends[2];

@@ -100,7 +100,7 @@ struct Iocp {
   }
   std::vector<ReadyEvent> wait(int timeout_ms, size_t room = 16) {
     std::vector<ReadyEvent> ready(room);
-    const auto outcome = backend->wait(*scratch, ready, timeout_ms);
+    auto outcome = backend->wait(*scratch, ready, timeout_ms);
     assert_true(outcome.ok());
     woken = outcome->woken;
     ready.resize(static_cast<size_t>(outcome->count));
