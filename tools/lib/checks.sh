@@ -172,6 +172,24 @@ step_minimal() {
   if nm -D --defined-only build/minimal/src/libsocketpoll.so | grep SocketHTTP; then return 1; fi
 }
 
+# Compiled and linked for both processors; what has no macOS around it cannot be run. The first time
+# zig compiles its C++ library as well, which takes some minutes.
+step_macos() {
+  local processor library
+  source tools/lib/zig.sh
+  fetch_zig
+  for processor in aarch64 x86_64; do
+    zig_cross "$processor"
+    compile "macos-$processor" --cross-file "build/zig/$processor-macos.ini" --buildtype=plain \
+      -Dtests=false
+    library=build/macos-$processor/src/libsocketpoll.0.dylib
+    tr '\0' '\n' <"$library" | LC_ALL=C grep -axE '_Socket[A-Za-z_0-9]*' | sed 's/^_//' |
+      LC_ALL=C sort -u | LC_ALL=C comm -13 - src/socketpoll.symbols >build/log/absent
+    cat build/log/absent
+    [[ ! -s build/log/absent ]]
+  done
+}
+
 step_bench() {
   release_build
   bench/build

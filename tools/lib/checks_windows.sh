@@ -4,7 +4,7 @@
 step_wine() {
   local status=0
   build_mingw_cmocka
-  configure_mingw mingw -Dexamples=false
+  configure_mingw mingw --buildtype=plain -Doptimization=1 -Dexamples=false
   ninja -C build/mingw
   check_dll
   trap wine_end EXIT

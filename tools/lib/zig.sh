@@ -48,6 +48,9 @@ cpp = '$folder/c++'
 ar = '$folder/ar'
 strip = 'true'
 pkg-config = 'false'
+[built-in options]
+c_args = ['-fno-sanitize=undefined']
+cpp_args = ['-fno-sanitize=undefined']
 [host_machine]
 system = 'darwin'
 cpu_family = '$1'
