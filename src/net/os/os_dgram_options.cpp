@@ -71,6 +71,8 @@ Status set_dgram_option(int fd, int family, DgramOption option, int value) noexc
   return set(fd, row.v4_level, row.v4_name, value);
 }
 
+#if defined(MCAST_JOIN_GROUP)
+
 // RFC 3678, 5.1: one interface for both families.
 Status set_membership(int fd, Membership action, const SockName &group, const SockName *source,
                       uint32_t interface_index) noexcept {
@@ -88,6 +90,14 @@ Status set_membership(int fd, Membership action, const SockName &group, const So
   put_name(request.gsr_source, *source);
   return set(fd, level, join ? MCAST_JOIN_SOURCE_GROUP : MCAST_LEAVE_SOURCE_GROUP, request);
 }
+
+#else // OpenBSD
+
+Status set_membership(int, Membership, const SockName &, const SockName *, uint32_t) noexcept {
+  return Error{SOCKET_ENOTSUP};
+}
+
+#endif
 
 Result<uint32_t> interface_index(const char *text) noexcept {
   uint32_t index = if_nametoindex(text);
