@@ -50,7 +50,8 @@ class Arguments(command.Case):
                                                       'not an address with a port (SOCKET_EADDRESS)'),
                     ([folder, '--bind=192.0.2.1'], 'cannot listen on 192.0.2.1:8080: '
                                                    'address not available on this machine (SOCKET_EADDRNOTAVAIL)'),
-                    ([folder, '--access-log', folder], f'cannot append to {folder}: Is a directory')):
+                    ([folder, '--access-log', folder], f'cannot append to {folder}: ' +
+                     ('Permission denied' if command.WINDOWS else 'Is a directory'))):
                 result = self.expect(1, 'serve', *arguments)
                 self.assertEqual(result.stdout, '')
                 self.assertEqual(result.stderr, f'socketpoll: {message}\n')

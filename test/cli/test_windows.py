@@ -29,9 +29,9 @@ class Windows(command.Case):
             (serving.top / 'secret').write_bytes(CONTENT)
             drive = 'Z:' + str(serving.top) + '/secret'
             for target in (drive, drive.replace('/', '\\'), drive.replace('/', '%5C'), drive.replace(':', '%3A'),
-                           'C:/windows/win.ini', 'C:windows', '//?/' + drive, '/%5C%5C%3F%5C' + drive, '//./' + drive,
-                           '//localhost/c$/windows/win.ini', '%5C%5Clocalhost%5Cc$%5Cwindows', '??/' + drive,
-                           '/??/' + drive):
+                           'C:/windows/win.ini', 'C:windows', '//%3F/' + drive, '/%5C%5C%3F%5C' + drive, '//./' + drive,
+                           '//localhost/c$/windows/win.ini', '%5C%5Clocalhost%5Cc$%5Cwindows', '%3F%3F/' + drive,
+                           '/%3F%3F/' + drive):
                 self.refused(serving, '/' + target)
 
     def test_backslashes(self):
@@ -41,7 +41,7 @@ class Windows(command.Case):
             (serving.folder / 'sub' / 'b.txt').write_bytes(CONTENT)
             self.refused(serving, '/..%5Csecret', '/sub%5C..%5C..%5Csecret', '/sub/..%5C..%5Csecret', '/%5Csub%5Cb.txt',
                          '/sub%5Cb.txt', '/..\\secret', '/sub\\b.txt', '/..%2Fsecret', '/.%2E/secret',
-                         '/%2e%2e%5csecret', '/sub/.. /..%20/secret', '/.. /secret', '/..%20/secret', '/.../secret',
+                         '/%2e%2e%5csecret', '/sub/..%20/..%20/secret', '/..%20/secret', '/.../secret',
                          '/sub/..%2f..%2fsecret')
 
     def test_streams_and_aliases(self):

@@ -76,8 +76,10 @@ void folders(void **) {
     assert_int_equal(code(""), 0);
     assert_int_equal(code("d/x"), SOCKET_ENOENT);
     assert_int_equal(code("x/b"), SOCKET_ENOENT);
-    assert_int_equal(code("a/b"), SOCKET_ENOTDIR);
-    assert_int_equal(code("a/b/c"), SOCKET_ENOTDIR);
+    if (!left_out_on_windows("below a file, there is no such path")) {
+      assert_int_equal(code("a/b"), SOCKET_ENOTDIR);
+      assert_int_equal(code("a/b/c"), SOCKET_ENOTDIR);
+    }
     assert_int_equal(code(std::string(300, 'n').c_str()), SOCKET_ENAMETOOLONG);
     assert_int_equal(code((std::string(300, 'n') + "/b").c_str()), SOCKET_ENAMETOOLONG);
     assert_true(kind("a") == os::FileKind::regular);
@@ -102,6 +104,7 @@ void folders(void **) {
 
 FileRef content_of(const os::Folder &folder, const char *path, int64_t now = 0) {
   auto content = FileContent::load(folder, path, Coding::identity, "text/plain", true, now);
+  if (content.code() == SOCKET_ENOMEM) throw std::bad_alloc(); // told by the system's own room
   assert_true(content.ok());
   return content.take();
 }

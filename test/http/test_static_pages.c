@@ -33,7 +33,8 @@ static void redirects_to_the_slash(void **state) {
   Site site;
   site_open(&site);
   site_folder(&site, "www/d");
-  site_folder(&site, "www/d/e f\xc3\xa9:");
+  const int has_colons = !left_out_on_windows("no name has a colon");
+  if (has_colons) site_folder(&site, "www/d/e f\xc3\xa9:");
   site_folder(&site, "www/evil.com");
   site_folder(&site, "www/a+b");
   const int has_links = !left_out_on_windows(WITHOUT_LINKS);
@@ -54,6 +55,7 @@ static void redirects_to_the_slash(void **state) {
                {"http://test/d?q", "/d/?q"}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     if (!has_links && strcmp(cases[i].target, "/link") == 0) continue;
+    if (!has_colons && strncmp(cases[i].target, "/d/e", 4) == 0) continue;
     assert_int_equal(site_get(&site, cases[i].target), 301);
     assert_string_equal(site_header(&site, "Location"), cases[i].location);
   }
@@ -125,6 +127,7 @@ static void the_folder_page(void **state) {
 
 /* More than the page may hold: it is bounded, and the server goes on. */
 static void a_large_folder(void **state) {
+  skip_on_windows("Wine looks through the whole folder for each new name");
   (void)state;
   Site site;
   char name[64];

@@ -108,11 +108,13 @@ static void what_happens_is_the_outcome(void **state) {
     assert_string_equal(sender_of(dgram, SocketDgram_get_last_source(dgram)), nobody);
     SocketFuture_free(&future);
   }
-  assert_int_equal(SocketDgram_connect(fresh, nobody), 0);
-  assert_int_equal(SocketDgram_send(fresh, "anyone?", 7), 0);
-  future = SocketAsync_receive_from(fresh, buffer, sizeof buffer, HANG_MS);
-  assert_int_equal(SocketFuture_await(future, HANG_MS), SOCKET_ECONNREFUSED);
-  SocketFuture_free(&future);
+  if (!left_out_on_windows(WITHOUT_ICMP)) {
+    assert_int_equal(SocketDgram_connect(fresh, nobody), 0);
+    assert_int_equal(SocketDgram_send(fresh, "anyone?", 7), 0);
+    future = SocketAsync_receive_from(fresh, buffer, sizeof buffer, HANG_MS);
+    assert_int_equal(SocketFuture_await(future, HANG_MS), SOCKET_ECONNREFUSED);
+    SocketFuture_free(&future);
+  }
   /* Freed. */
   future = SocketAsync_receive_from(dgram, buffer, sizeof buffer, -1);
   SocketDgram_free(&dgram);

@@ -89,7 +89,8 @@ static void move_between(SocketLoop_T loop, int source, int sink, int zero_copy,
   add_sink(&ends, sink);
   assert_int_equal(SocketPipeline_start(pipeline), 0);
   int kernel = zero_copy && source <= FROM_STREAM && sink == TO_STREAM;
-  assert_int_equal(SocketPipeline_get_zero_copy(pipeline), kernel);
+  if (!left_out_on_windows("no system call moves bytes from socket to socket"))
+    assert_int_equal(SocketPipeline_get_zero_copy(pipeline), kernel);
   int64_t end = monotonic_ms() + HANG_MS, expected = transforms ? kBytes - 1000 : kBytes;
   while (!ends.recorder.count[SOCKET_FINISHED]) {
     flow_turn(loop, &ends.flow);

@@ -85,6 +85,7 @@ static int sum_accepted(void) {
 }
 
 static void the_kernel_spreads_them(void **state) {
+  skip_on_windows(WITHOUT_SHARED_PORTS);
   (void)state;
   memset(&site, 0, sizeof site);
   strcpy(site.address, "127.0.0.1:0");

@@ -32,6 +32,7 @@ static int adopt(SOCKET socket, int flags) {
   const int fd = (int)socket;
   note_blocking(fd, !(flags & SOCK_NONBLOCK));
   set_blocking(fd, !(flags & SOCK_NONBLOCK)); /* an accepted one inherits its listener's */
+  if (flags & SOCK_CLOEXEC) SetHandleInformation(handle_of(fd), HANDLE_FLAG_INHERIT, 0);
   return fd;
 }
 

@@ -89,6 +89,10 @@ static void a_number_can_be_taken_again(void **state) {
     assert_int_equal(dup2(kept, number), number);
     close(kept);
     assert_int_equal(dup2(ends[1], other), other);
+    int error = -1;
+    socklen_t length = sizeof error;
+    assert_int_equal(getsockopt(number, SOL_SOCKET, SO_ERROR, &error, &length), 0);
+    assert_int_equal(error, 0);
     assert_int_equal(write(other, "x", 1), 1);
     assert_int_equal(read(number, got, 1), 1);
     close(number);
