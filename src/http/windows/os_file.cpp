@@ -101,20 +101,21 @@ bool has_hidden_name(std::wstring_view path) noexcept {
   return path.starts_with(L'.') || path.find(L"\\.") != path.npos;
 }
 
-// Whether what was opened by `asked` is in the folder and no more hidden than its name says, as by
+// SOCKET_ENOENT unless what was opened by `asked` is in the folder and no more hidden than its name says, as by
 // a short name ("HTACCE~1").
-bool is_beneath(int folder, int fd, std::wstring_view asked) noexcept {
+Status check_beneath(int folder, int fd, std::wstring_view asked) noexcept {
+  constexpr Error kOutside{SOCKET_ENOENT};
   try {
     const FinalPath root(folder), place(fd);
     std::wstring_view above = root.view, rest = place.view;
     if (above.ends_with(L'\\')) above.remove_suffix(1);
-    if (above.empty() || !rest.starts_with(above)) return false;
+    if (above.empty() || !rest.starts_with(above)) return kOutside;
     rest.remove_prefix(above.size());
-    if (!rest.empty() && !rest.starts_with(L'\\')) return false;
+    if (!rest.empty() && !rest.starts_with(L'\\')) return kOutside;
     if (!rest.empty()) rest.remove_prefix(1);
-    return !has_hidden_name(rest) || has_hidden_name(asked);
+    return has_hidden_name(rest) && !has_hidden_name(asked) ? Status(kOutside) : Status();
   } catch (const std::bad_alloc &) {
-    return false;
+    return Error{SOCKET_ENOMEM};
   }
 }
 
@@ -185,9 +186,9 @@ Result<Fd> Folder::open_at(const char *path, int access) const noexcept {
   const std::span<wchar_t> name(wide, *length);
   const ULONG options = resolves_beneath_ ? 0 : FILE_OPEN_REPARSE_POINT;
   auto fd = open_below(fd_.get(), name, static_cast<ACCESS_MASK>(access), options);
-  if (fd.ok() && !is_beneath(fd_.get(), fd->get(), {name.data(), name.size()}))
-    return Error{SOCKET_ENOENT};
-  return fd;
+  if (!fd.ok()) return fd;
+  const Status beneath = check_beneath(fd_.get(), fd->get(), {name.data(), name.size()});
+  return beneath.ok() ? std::move(fd) : Result<Fd>(beneath.error());
 }
 
 Result<Fd> Folder::open_file(const char *path) const noexcept {
