@@ -317,6 +317,7 @@ bool IocpBackend::landed(Request &request, ReadyEvent &event) noexcept {
       static_cast<void>(record.device->submit(record.closing, record.socket, kAfdLocalClose));
     return false;
   }
+  if (record.closed()) return false;
   int events = 0;
   if (!std::exchange(record.outdated, false))
     events = from_afd(request.found()) & (record.events | POLL_ERROR | POLL_HANGUP);

@@ -68,6 +68,25 @@ void a_number_reused_after_an_event(void **) {
   }
 }
 
+void an_event_on_its_way_ends_with_its_file(void **) {
+  for (const bool again : {false, true}) {
+    const Poll poll;
+    int tag;
+    Pair first, second;
+    const int number = first.near_end;
+    assert_int_equal(SocketPoll_add(poll, number, POLL_READ | SOCKET_POLL_LEVEL, nullptr), 0);
+    assert_int_equal(wait_events(poll, 0).size(), 0);
+    first.send();
+    first.near_end.close();
+    const Fd reused = move_to(std::move(second.near_end), number);
+    if (again) assert_int_equal(SocketPoll_add(poll, number, POLL_READ, &tag), 0);
+    assert_int_equal(wait_events(poll, 5).size(), 0);
+    second.send();
+    if (again) assert_ptr_equal(wait_one(poll).data, &tag);
+    if (!again) assert_int_equal(wait_events(poll, 5).size(), 0);
+  }
+}
+
 void a_reused_number_can_be_added(void **) {
   const Poll poll;
   int old_tag, new_tag;
@@ -243,6 +262,7 @@ int run_closed_fd_tests() {
       cmocka_unit_test(del_of_a_closed_fd_succeeds),
       cmocka_unit_test(a_reused_number_is_not_the_old_file),
       cmocka_unit_test(a_number_reused_after_an_event),
+      cmocka_unit_test(an_event_on_its_way_ends_with_its_file),
       cmocka_unit_test(a_reused_number_can_be_added),
       cmocka_unit_test(the_old_files_events_never_reach_the_new),
       cmocka_unit_test(an_orphan_does_not_spin),
