@@ -8,10 +8,6 @@
 // Threads: add, mod, del, forget and rebuild are never called at the same time (Poller's lock is
 // held). wait runs in any number of threads at once, each with its own Scratch, beside those and
 // beside wakeup and close, which any thread may call at any time.
-//
-// IOCP (AFD poll) will have to arm DISCONNECT always, emulate level by arming again after each
-// event, hold a socket's poll request in an object that outlives its cancellation, and wake by a
-// posted packet.
 #pragma once
 
 #include "base/result.hpp"
