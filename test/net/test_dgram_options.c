@@ -212,12 +212,12 @@ static int leave(SocketDgram_T member, const char *group, const char *source, co
 
 static void check_group(int v6, int with_source) {
   const char *group = v6 ? "ff01::1:1234" : with_source ? "232.1.2.3" : "239.1.2.3";
+  skip_on_windows(WITHOUT_GROUPS);
   char interface_name[IF_NAMESIZE], self[64], from[80], to[80], text[128];
   SocketLoop_T loop = SocketLoop_new();
   SocketCompletion_T event;
   if (!find_interface(v6, interface_name, self)) {
     SocketLoop_free(&loop);
-    skip_on_windows("no interface to speak to itself over IPv6 is found");
     skip();
   }
   const char *source = with_source ? self : NULL;
@@ -260,7 +260,8 @@ static void groups_are_checked(void **state) {
   assert_int_equal(SocketDgram_join(dgram, "fe80::1", lo), SOCKET_EADDRESS);
   assert_int_equal(SocketDgram_join(dgram, "ff02::1", lo), SOCKET_EAFNOSUPPORT);
   assert_int_equal(SocketDgram_join(dgram, "239.1.2.3", "nosuch0"), SOCKET_EADDRNOTAVAIL);
-  assert_int_equal(SocketDgram_leave(dgram, "239.1.2.3", lo), SOCKET_EADDRNOTAVAIL);
+  if (!left_out_on_windows(WITHOUT_GROUPS))
+    assert_int_equal(SocketDgram_leave(dgram, "239.1.2.3", lo), SOCKET_EADDRNOTAVAIL);
   assert_int_equal(SocketDgram_join_source(dgram, "232.1.2.3", NULL, lo), SOCKET_EADDRESS);
   assert_int_equal(SocketDgram_join_source(dgram, "232.1.2.3", "here", lo), SOCKET_EADDRESS);
   assert_int_equal(SocketDgram_join_source(dgram, "232.1.2.3", "::1", lo), SOCKET_EAFNOSUPPORT);

@@ -101,8 +101,8 @@ bool has_hidden_name(std::wstring_view path) noexcept {
   return path.starts_with(L'.') || path.find(L"\\.") != path.npos;
 }
 
-// SOCKET_ENOENT unless what was opened by `asked` is in the folder and no more hidden than its name says, as by
-// a short name ("HTACCE~1").
+// SOCKET_ENOENT unless what was opened by `asked` is in the folder and no more hidden than its name
+// says, as by a short name ("HTACCE~1").
 Status check_beneath(int folder, int fd, std::wstring_view asked) noexcept {
   constexpr Error kOutside{SOCKET_ENOENT};
   try {
