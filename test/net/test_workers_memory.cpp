@@ -4,6 +4,7 @@
 #include "support/allocations.h"
 
 #include "SocketListener.h"
+#include "SocketPlatform.h"
 #include "SocketStream.h"
 #include "SocketWorkers.h"
 
@@ -16,7 +17,8 @@ constexpr int kHangMs = 20000;
 int listen_shared(SocketLoop_T loop, int, void *) {
   SocketListener_T listener = SocketListener_new(loop);
   if (!listener) return Socket_last_error();
-  SocketListener_set_reuseport(listener, SOCKET_REUSEPORT_SHARE);
+  if (SocketPlatform_capabilities() & SOCKET_CAN_SHARE_PORT)
+    SocketListener_set_reuseport(listener, SOCKET_REUSEPORT_SHARE);
   return SocketListener_listen(listener, "127.0.0.1:0");
 }
 

@@ -37,6 +37,9 @@ pkg_config_libdir = '$mingw_cmocka/lib/pkgconfig'
 PATHS
   cmp -s "$paths.new" "$paths" || mv "$paths.new" "$paths"
   rm -f "$paths.new"
+  # Meson takes options from a cross file only when a build folder is made.
+  [[ ! $project_root/tools/lib/mingw.ini -nt $project_root/build/$name/.configured ]] ||
+    rm -rf "$project_root/build/$name"
   CXX=x86_64-w64-mingw32-g++-posix configure "$name" \
     --cross-file "$project_root/tools/lib/mingw.ini" --cross-file "$paths" "$@"
 }

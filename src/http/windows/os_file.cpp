@@ -20,6 +20,7 @@ namespace socketpoll::os {
 namespace {
 
 constexpr ULONG kShare = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
+constexpr size_t kLongestName = 255;
 constexpr size_t kLongestPath = 32768; // of the system, in UTF-16
 
 bool same_time(const timespec &a, const timespec &b) noexcept {
@@ -61,8 +62,13 @@ Result<size_t> system_path(const char *path, std::span<wchar_t> out) noexcept {
   if (count == 0)
     return Error{::GetLastError() == ERROR_INSUFFICIENT_BUFFER ? SOCKET_ENAMETOOLONG
                                                                : SOCKET_ENOENT};
+  const std::wstring_view wide(out.data(), static_cast<size_t>(count));
+  for (size_t from = 0, to; from <= wide.size(); from = to + 1) {
+    to = std::min(wide.find(L'/', from), wide.size());
+    if (to - from > kLongestName) return Error{SOCKET_ENAMETOOLONG};
+  }
   std::replace(out.data(), out.data() + count, L'/', L'\\');
-  return static_cast<size_t>(count);
+  return wide.size();
 }
 
 Result<Fd> open_below(int folder, std::span<wchar_t> path, ACCESS_MASK access,

@@ -36,8 +36,10 @@ int weight(int code) noexcept {
 
 Connector::Attempt::Attempt(Connector &of) noexcept : Watch(of.loop_), connector(of) {}
 
-void Connector::Attempt::on_ready(int) {
-  const Status status = os::pending_error(fd.get());
+// Connected and reset at once: Windows may say so by the event alone.
+void Connector::Attempt::on_ready(int events) {
+  Status status = os::pending_error(fd.get());
+  if (status.ok() && (events & POLL_ERROR)) status = Error{SOCKET_ECONNRESET};
   if (status.ok()) return connector.connected(*this);
   connector.failed(*this, status.code());
 }
