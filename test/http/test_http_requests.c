@@ -211,10 +211,11 @@ static void a_pipeliner_that_does_not_read(void **state) {
   assert_true(asked > served);
   assert_in_range(served, 1, 200); /* what the kernel holds, and the high mark */
   static Reply reply;
+  const int enough = left_out_on_windows("Wine takes minutes for all of them") ? 30 : 300;
   for (int i = 0; i < asked; i++) {
     wire_reply(&wire, &reply);
     assert_int_equal(reply.length, 100000);
-    if (i == 300) break;
+    if (i == enough) break;
   }
   reply_free(&reply);
   wire_close(&wire);

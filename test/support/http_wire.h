@@ -46,6 +46,11 @@ static inline void site_open(Site *site) {
   assert_non_null(site->loop);
   site->server = SocketHTTPServer_new(site->loop);
   assert_non_null(site->server);
+#if defined(_WIN32) /* what is sent byte by byte takes its time under Wine */
+  assert_int_equal(SocketHTTPServer_set_head_timeout(site->server, 120000), 0);
+  assert_int_equal(SocketHTTPServer_set_body_timeout(site->server, 120000), 0);
+  assert_int_equal(SocketHTTPServer_set_write_timeout(site->server, 120000), 0);
+#endif
 }
 
 /* For the setup of a test that leaves its site in *state, and its end. */

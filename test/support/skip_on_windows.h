@@ -31,6 +31,7 @@
 #define WITHOUT_REFUSALS "an unconnected socket is not told of refused datagrams"
 #define WITHOUT_ICMP "Wine 8 keeps from a connected socket that its datagram was refused"
 #define WITHOUT_GROUPS "Wine 8 knows neither interfaces by number nor RFC 3678's options"
+#define WITHOUT_LATE_REFUSALS "a pair of TCP sockets is connected, whatever becomes of it"
 #define WITHOUT_FORK "a process cannot be forked"
 #define WITHOUT_ASKING "no system call tells whether a socket blocks"
 #define WITHOUT_POLLABLE_SET "a completion port is nothing that could be polled"
