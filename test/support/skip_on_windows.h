@@ -5,6 +5,13 @@
 #ifndef SOCKETPOLL_TEST_SKIP_ON_WINDOWS_H
 #define SOCKETPOLL_TEST_SKIP_ON_WINDOWS_H
 
+/* What depends on the kernel and not on the family of systems. */
+#define skip_on_this_system(reason)                                                                \
+  do {                                                                                             \
+    print_message("skip_on_this_system: %s\n", reason);                                            \
+    _skip(__FILE__, __LINE__);                                                                     \
+  } while (0)
+
 #if defined(_WIN32)
 #define skip_on_windows(reason)                                                                    \
   do {                                                                                             \
@@ -32,6 +39,8 @@
 #define WITHOUT_ICMP "Wine 8 keeps from a connected socket that its datagram was refused"
 #define WITHOUT_GROUPS "Wine 8 knows neither interfaces by number nor RFC 3678's options"
 #define WITHOUT_LATE_REFUSALS "a pair of TCP sockets is connected, whatever becomes of it"
+#define WITHOUT_GRO "no datagrams are joined (UDP_GRO)"
+#define WITHOUT_ERROR_QUEUE "errors of unconnected sends are not kept (IP_RECVERR)"
 #define WITHOUT_FORK "a process cannot be forked"
 #define WITHOUT_ASKING "no system call tells whether a socket blocks"
 #define WITHOUT_POLLABLE_SET "a completion port is nothing that could be polled"

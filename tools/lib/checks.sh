@@ -26,6 +26,7 @@ step_asan() {
   compile asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false \
     -Dkqueue=emulated
   suite "$1" asan --timeout-multiplier 4
+  tools/lib/compare_tests.py 'over kqueue' kqueue build/asan/meson-logs/testlog.json{,}
 }
 
 step_tsan() {

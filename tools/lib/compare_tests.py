@@ -3,9 +3,10 @@
 
   compare_tests.py PLACE BACKEND LOG [REFERENCE]
 
-LOG and REFERENCE are meson's testlog.json. Prints "skipped PLACE: PROGRAM: CASE: REASON" for each case of
-LOG that was skipped, "skipped in part PLACE: ..." for each that left something out, and fails if one has no reason (see test/support/skip_on_windows.h), or if a program of
-REFERENCE (over epoll, or over none) has not as many cases in LOG, passed, failed and skipped taken together.
+LOG and REFERENCE are meson's testlog.json. Prints "skipped PLACE: PROGRAM: CASE: REASON" for
+each case of LOG that was skipped, "skipped in part PLACE: ..." for each that left something out, and fails if one
+has no reason (see test/support/skip_on_windows.h), or if a program of REFERENCE (over epoll, or over none) has not
+as many cases in LOG, passed, failed and skipped taken together.
 """
 import collections
 import json
@@ -18,8 +19,8 @@ SKIPPED = re.compile(r'^\[  SKIPPED \] (.*?)\r?$')
 REASON = re.compile(r'^skip_on_\w+: (.*?)\r?$')
 LEFT_OUT = re.compile(r'^left_out_on_\w+: (.*?)\r?$')
 TOTAL = re.compile(r'^\[==========\] (\d+) test\(s\) run\.', re.M)
-# Of the waker, which is another on each system.
-ONLY_THERE = {'poller-pipe'}
+# Of the waker, which is another on each system; and the examples, which are programs for POSIX.
+ONLY_THERE = re.compile(r'poller-pipe$|example-')
 
 
 def records(path):
@@ -66,7 +67,7 @@ def compare(found, reference, backend):
     wrong = []
     here, there = totals(found), totals(reference)
     for name, count in sorted(there.items()):
-        if name.endswith(('-poll', '-kqueue')) or name in ONLY_THERE:
+        if name.endswith(('-poll', '-kqueue')) or ONLY_THERE.match(name):
             continue
         other = re.sub(r'-epoll$', f'-{backend}', name)
         if here.get(other, 0) != count:
