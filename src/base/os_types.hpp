@@ -45,6 +45,7 @@ inline constexpr size_t kInterfaceNameBytes = IF_MAX_STRING_SIZE + 1;
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>

@@ -31,7 +31,7 @@ constexpr OptionRow kOptions[] = {
     {IPPROTO_IP, IP_MULTICAST_TTL, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, kNone, 0},
     {IPPROTO_IP, IP_MULTICAST_LOOP, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, kNone, 0},
     {IPPROTO_IP, IP_MULTICAST_IF, IPPROTO_IPV6, IPV6_MULTICAST_IF, kNone, 0},
-#if defined(UDP_GRO)
+#if defined(__linux__) || defined(UDP_GRO) // without a header it must not get lost in silence
     {SOL_UDP, UDP_GRO, SOL_UDP, UDP_GRO, kNone, 0},
 #else
     {kNone, 0, kNone, 0, kNone, 0},
