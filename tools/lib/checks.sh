@@ -108,7 +108,8 @@ step_install() {
   trap 'rm -rf "$outside"' EXIT
   prefix=$outside/prefix
   rm -rf build/install
-  meson setup build/install -Dtests=false -Dexamples=false --prefix "$prefix" --libdir lib
+  meson setup build/install --buildtype=plain -Dtests=false -Dexamples=false --prefix "$prefix" \
+    --libdir lib
   ninja -C build/install install
   (cd "$prefix" && find . -type f -o -type l | sort)
   export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
@@ -171,27 +172,27 @@ step_house() { tools/check-house; }
 
 step_minimal() {
   export CC=gcc CXX=g++
-  compile minimal -Dhttp=false -Dtests=false
+  compile minimal --buildtype=plain -Dhttp=false -Dtests=false
   if nm -D --defined-only build/minimal/src/libsocketpoll.so | grep SocketHTTP; then return 1; fi
 }
 
-# Compiled and linked for both processors; what has no macOS around it cannot be run. The first time
+# Compiled and linked; what has no macOS around it cannot be run. The first time
 # zig compiles its C++ library as well, which takes some minutes.
-step_macos() {
-  local processor library
+build_for_macos() { # build_for_macos PROCESSOR
+  local library
   source tools/lib/zig.sh
   fetch_zig
-  for processor in aarch64 x86_64; do
-    zig_cross "$processor"
-    compile "macos-$processor" --cross-file "build/zig/$processor-macos.ini" --buildtype=plain \
-      -Dtests=false
-    library=build/macos-$processor/src/libsocketpoll.0.dylib
-    tr '\0' '\n' <"$library" | LC_ALL=C grep -axE '_Socket[A-Za-z_0-9]*' | sed 's/^_//' |
-      LC_ALL=C sort -u | LC_ALL=C comm -13 - src/socketpoll.symbols >build/log/absent
-    cat build/log/absent
-    [[ ! -s build/log/absent ]]
-  done
+  zig_cross "$1"
+  compile "macos-$1" --cross-file "build/zig/$1-macos.ini" --buildtype=plain -Dtests=false
+  library=build/macos-$1/src/libsocketpoll.0.dylib
+  tr '\0' '\n' <"$library" | LC_ALL=C grep -axE '_Socket[A-Za-z_0-9]*' | sed 's/^_//' |
+    LC_ALL=C sort -u | LC_ALL=C comm -13 - src/socketpoll.symbols >build/log/absent
+  cat build/log/absent
+  [[ ! -s build/log/absent ]]
 }
+
+step_macos() { build_for_macos aarch64; }
+step_macos-x86_64() { build_for_macos x86_64; }
 
 step_bench() {
   release_build
