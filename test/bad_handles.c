@@ -9,7 +9,7 @@
 
 enum { MAX_KINDS = 32, MAX_FDS = 32 };
 
-static const struct recipe *recipes;
+static const struct recipe *chosen;
 static int kinds;
 static void *live[MAX_KINDS];
 static void *freed[MAX_KINDS];
@@ -18,7 +18,7 @@ static int fd_count;
 static int *on_heap;
 
 int set_recipes(const struct recipe *table) {
-  recipes = table;
+  chosen = table;
   for (kinds = 0; table[kinds].type; kinds++) {
   }
   return kinds > MAX_KINDS;
@@ -38,13 +38,13 @@ int make_live_handles(void **state) {
   on_heap = calloc(64, sizeof *on_heap);
   if (!on_heap) return -1;
   for (int kind = 0; kind < kinds; kind++) {
-    if (!recipes[kind].make) continue;
+    if (!chosen[kind].make) continue;
     /* In this order, so that the live one may take the place of the freed one. */
-    freed[kind] = recipes[kind].make();
-    if (freed[kind]) recipes[kind].free(freed[kind]);
-    live[kind] = recipes[kind].make();
+    freed[kind] = chosen[kind].make();
+    if (freed[kind]) chosen[kind].free(freed[kind]);
+    live[kind] = chosen[kind].make();
     if (!freed[kind] || !live[kind]) {
-      print_error("cannot make a live %s\n", recipes[kind].type);
+      print_error("cannot make a live %s\n", chosen[kind].type);
       return -1;
     }
   }
@@ -54,7 +54,7 @@ int make_live_handles(void **state) {
 int free_live_handles(void **state) {
   (void)state;
   for (int kind = kinds; kind-- > 0;)
-    if (live[kind]) recipes[kind].free(live[kind]);
+    if (live[kind]) chosen[kind].free(live[kind]);
   while (fd_count) close(fds[--fd_count]);
   free(on_heap);
   return 0;
@@ -65,11 +65,11 @@ void live_handles_are_unharmed(void **state) {
   (void)state;
   for (int kind = 0; kind < kinds; kind++) {
     if (!live[kind]) continue;
-    if (recipes[kind].alive && !recipes[kind].alive(live[kind]))
-      fail_msg("the live %s no longer works", recipes[kind].type);
-    void *another = recipes[kind].make();
-    if (!another) fail_msg("no further %s can be made", recipes[kind].type);
-    recipes[kind].free(another);
+    if (chosen[kind].alive && !chosen[kind].alive(live[kind]))
+      fail_msg("the live %s no longer works", chosen[kind].type);
+    void *another = chosen[kind].make();
+    if (!another) fail_msg("no further %s can be made", chosen[kind].type);
+    chosen[kind].free(another);
   }
 }
 
@@ -90,10 +90,10 @@ int bad_value(unsigned i, int kind, void *on_stack, struct bad_value *value) {
   case 5: return named(value, on_heap, "a pointer to the heap", "");
   }
   i -= 6;
-  if (i < count) return named(value, freed[i], "a freed ", recipes[i].type);
+  if (i < count) return named(value, freed[i], "a freed ", chosen[i].type);
   i -= count;
   if (i >= count) return 0;
-  return named(value, (int)i == kind ? NULL : live[i], "a live ", recipes[i].type);
+  return named(value, (int)i == kind ? NULL : live[i], "a live ", chosen[i].type);
 }
 
 void expect_number(const char *test, const struct bad_value *value, long long got, long long want) {

@@ -29,7 +29,7 @@ constexpr std::array<uint8_t, kCodes> make_index() {
   return index;
 }
 // 0 for an unknown code, else its place in kStatuses plus 1.
-constexpr std::array<uint8_t, kCodes> kIndex = make_index();
+constexpr std::array<uint8_t, kCodes> kStatusIndex = make_index();
 
 constexpr std::array<char, 200> make_pairs() {
   std::array<char, 200> pairs{};
@@ -45,8 +45,8 @@ constexpr std::array<char, 200> kPairs = make_pairs();
 
 std::string_view status_line(int code) noexcept {
   const size_t slot = static_cast<size_t>(code - kFirstCode);
-  if (code < kFirstCode || slot >= kCodes || kIndex[slot] == 0) return {};
-  return kStatuses[kIndex[slot] - 1].line;
+  if (code < kFirstCode || slot >= kCodes || kStatusIndex[slot] == 0) return {};
+  return kStatuses[kStatusIndex[slot] - 1].line;
 }
 
 std::string_view reason_phrase(int code) noexcept {

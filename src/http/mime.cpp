@@ -14,23 +14,23 @@ struct MimeEntry {
   std::string_view type;
 };
 
-#define TEXT(type) type "; charset=utf-8"
+#define UTF8(type) type "; charset=utf-8"
 constexpr MimeEntry kTypes[] = {
     {"7z", "application/x-7z-compressed"},
     {"aac", "audio/aac"},
     {"apng", "image/apng"},
-    {"asc", TEXT("text/plain")},
+    {"asc", UTF8("text/plain")},
     {"atom", "application/atom+xml"},
     {"avif", "image/avif"},
     {"bin", "application/octet-stream"},
     {"bmp", "image/bmp"},
     {"bz2", "application/x-bzip2"},
-    {"c", TEXT("text/plain")},
-    {"cc", TEXT("text/plain")},
-    {"conf", TEXT("text/plain")},
-    {"cpp", TEXT("text/plain")},
-    {"css", TEXT("text/css")},
-    {"csv", TEXT("text/csv")},
+    {"c", UTF8("text/plain")},
+    {"cc", UTF8("text/plain")},
+    {"conf", UTF8("text/plain")},
+    {"cpp", UTF8("text/plain")},
+    {"css", UTF8("text/css")},
+    {"csv", UTF8("text/csv")},
     {"deb", "application/vnd.debian.binary-package"},
     {"doc", "application/msword"},
     {"docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"},
@@ -39,34 +39,34 @@ constexpr MimeEntry kTypes[] = {
     {"flac", "audio/flac"},
     {"gif", "image/gif"},
     {"gz", "application/gzip"},
-    {"h", TEXT("text/plain")},
-    {"hpp", TEXT("text/plain")},
-    {"htm", TEXT("text/html")},
-    {"html", TEXT("text/html")},
+    {"h", UTF8("text/plain")},
+    {"hpp", UTF8("text/plain")},
+    {"htm", UTF8("text/html")},
+    {"html", UTF8("text/html")},
     {"ico", "image/vnd.microsoft.icon"},
-    {"ics", TEXT("text/calendar")},
-    {"ini", TEXT("text/plain")},
+    {"ics", UTF8("text/calendar")},
+    {"ini", UTF8("text/plain")},
     {"jar", "application/java-archive"},
     {"jpeg", "image/jpeg"},
     {"jpg", "image/jpeg"},
-    {"js", TEXT("text/javascript")},
+    {"js", UTF8("text/javascript")},
     {"json", "application/json"},
     {"jsonld", "application/ld+json"},
     {"jxl", "image/jxl"},
-    {"lisp", TEXT("text/plain")},
-    {"log", TEXT("text/plain")},
+    {"lisp", UTF8("text/plain")},
+    {"log", UTF8("text/plain")},
     {"m4a", "audio/mp4"},
     {"m4v", "video/mp4"},
     {"map", "application/json"},
-    {"md", TEXT("text/markdown")},
+    {"md", UTF8("text/markdown")},
     {"mid", "audio/midi"},
-    {"mjs", TEXT("text/javascript")},
+    {"mjs", UTF8("text/javascript")},
     {"mkv", "video/matroska"},
     {"mov", "video/quicktime"},
     {"mp3", "audio/mpeg"},
     {"mp4", "video/mp4"},
     {"mpeg", "video/mpeg"},
-    {"nim", TEXT("text/plain")},
+    {"nim", UTF8("text/plain")},
     {"odp", "application/vnd.oasis.opendocument.presentation"},
     {"ods", "application/vnd.oasis.opendocument.spreadsheet"},
     {"odt", "application/vnd.oasis.opendocument.text"},
@@ -80,11 +80,11 @@ constexpr MimeEntry kTypes[] = {
     {"ppt", "application/vnd.ms-powerpoint"},
     {"pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation"},
     {"ps", "application/postscript"},
-    {"py", TEXT("text/plain")},
+    {"py", UTF8("text/plain")},
     {"rar", "application/vnd.rar"},
     {"rss", "application/rss+xml"},
     {"rtf", "application/rtf"},
-    {"sh", TEXT("text/plain")},
+    {"sh", UTF8("text/plain")},
     {"svg", "image/svg+xml"},
     {"tar", "application/x-tar"},
     {"tgz", "application/gzip"},
@@ -92,10 +92,10 @@ constexpr MimeEntry kTypes[] = {
     {"tiff", "image/tiff"},
     {"toml", "application/toml"},
     {"ts", "video/mp2t"},
-    {"tsv", TEXT("text/tab-separated-values")},
+    {"tsv", UTF8("text/tab-separated-values")},
     {"ttf", "font/ttf"},
-    {"txt", TEXT("text/plain")},
-    {"vtt", TEXT("text/vtt")},
+    {"txt", UTF8("text/plain")},
+    {"vtt", UTF8("text/vtt")},
     {"wasm", "application/wasm"},
     {"wav", "audio/wav"},
     {"weba", "audio/webm"},
@@ -114,12 +114,12 @@ constexpr MimeEntry kTypes[] = {
     {"zip", "application/zip"},
     {"zst", "application/zstd"},
 };
-#undef TEXT
+#undef UTF8
 
-constexpr bool precedes(const MimeEntry &a, const MimeEntry &b) {
+constexpr bool extension_precedes(const MimeEntry &a, const MimeEntry &b) {
   return a.extension < b.extension;
 }
-static_assert(std::is_sorted(std::begin(kTypes), std::end(kTypes), precedes));
+static_assert(std::is_sorted(std::begin(kTypes), std::end(kTypes), extension_precedes));
 
 constexpr size_t kMaxExtension = 11;
 static_assert(std::all_of(std::begin(kTypes), std::end(kTypes), [](const MimeEntry &entry) {
@@ -139,7 +139,8 @@ std::string_view mime_type(std::string_view name) noexcept {
   const std::string_view extension = name.substr(dot + 1);
   std::transform(extension.begin(), extension.end(), lower, to_lower);
   const MimeEntry wanted{{lower, extension.size()}, {}};
-  const auto found = std::lower_bound(std::begin(kTypes), std::end(kTypes), wanted, precedes);
+  const auto found =
+      std::lower_bound(std::begin(kTypes), std::end(kTypes), wanted, extension_precedes);
   return found != std::end(kTypes) && found->extension == wanted.extension ? found->type : kUnknown;
 }
 

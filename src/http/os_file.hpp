@@ -15,6 +15,10 @@ namespace socketpoll::os {
 
 enum class FileKind : uint8_t { regular, folder, link, other };
 
+inline bool same_time(const timespec &a, const timespec &b) noexcept {
+  return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
 // What tells one state of a file from another. Two states of the same size within one tick of the
 // file system's clock look alike: see FileContent::settled.
 struct FileInfo {
@@ -25,7 +29,11 @@ struct FileInfo {
   timespec modified{};
   timespec changed{};
 
-  bool same_state(const FileInfo &other) const noexcept;
+  bool same_state(const FileInfo &other) const noexcept {
+    return kind == other.kind && inode == other.inode && size == other.size &&
+           device == other.device && same_time(modified, other.modified) &&
+           same_time(changed, other.changed);
+  }
 };
 
 Result<FileInfo> file_info(int fd) noexcept;

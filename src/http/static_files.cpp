@@ -19,7 +19,7 @@ namespace {
 
 // PATH_MAX of Linux, which no open() exceeds.
 constexpr size_t kMaxPath = 4096;
-constexpr std::string_view kIndex = "index.html";
+constexpr std::string_view kIndexFile = "index.html";
 constexpr std::string_view kCompressed = ".gz";
 constexpr int kNotFound = 404;
 
@@ -143,7 +143,7 @@ Status StaticFiles::serve_file(Exchange &exchange, Path &path) {
 
 Status StaticFiles::serve_folder(Exchange &exchange, Path &path) {
   const size_t length = path.length();
-  path.enter(kIndex);
+  path.enter(kIndexFile);
   const Status status = serve_file(exchange, path);
   path.cut(length);
   if (status.ok() || exchange.answered() || status_of(status.code()) != kNotFound || !lists_)

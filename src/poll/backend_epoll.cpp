@@ -14,10 +14,6 @@
 namespace socketpoll {
 namespace {
 
-constexpr char kName[] = "epoll";
-constexpr int kCapabilities = SOCKET_POLL_CAN_EDGE | SOCKET_POLL_CAN_ONESHOT |
-                              SOCKET_POLL_CAN_EXCLUSIVE | SOCKET_POLL_CAN_PEER_CLOSED |
-                              SOCKET_POLL_CAN_POLLABLE_FD;
 // No fd is negative, so no registration has these keys.
 constexpr FdKey kWakerKey = make_key(-1, 0);
 constexpr FdKey kMovedKey = make_key(-1, 1);
@@ -48,6 +44,11 @@ struct EpollScratch final : Backend::Scratch {
 
 class EpollBackend final : public Backend {
 public:
+  static constexpr char kName[] = "epoll";
+  static constexpr int kCapabilities = SOCKET_POLL_CAN_EDGE | SOCKET_POLL_CAN_ONESHOT |
+                                       SOCKET_POLL_CAN_EXCLUSIVE | SOCKET_POLL_CAN_PEER_CLOSED |
+                                       SOCKET_POLL_CAN_POLLABLE_FD;
+
   static Result<std::unique_ptr<Backend>> create();
   const char *name() const noexcept override { return kName; }
   int capabilities() const noexcept override { return kCapabilities; }
@@ -171,6 +172,7 @@ Result<Backend::Outcome> EpollBackend::wait(Scratch &scratch, std::span<ReadyEve
 
 } // namespace
 
-constinit const BackendEntry kEpollBackend{kName, kCapabilities, EpollBackend::create};
+constinit const BackendEntry kEpollBackend{EpollBackend::kName, EpollBackend::kCapabilities,
+                                           EpollBackend::create};
 
 } // namespace socketpoll

@@ -28,9 +28,6 @@
 namespace socketpoll {
 namespace {
 
-constexpr char kName[] = "iocp";
-constexpr int kCapabilities = SOCKET_POLL_CAN_ONESHOT | SOCKET_POLL_CAN_PEER_CLOSED;
-
 // As on Linux, the end of the peer's stream is told to who asks for it, and to nobody else.
 ULONG to_afd(int events) noexcept {
   ULONG bits = kAfdAbort | kAfdConnectFail | kAfdLocalClose;
@@ -117,6 +114,9 @@ struct IocpScratch final : Backend::Scratch {
 
 class IocpBackend final : public Backend {
 public:
+  static constexpr char kName[] = "iocp";
+  static constexpr int kCapabilities = SOCKET_POLL_CAN_ONESHOT | SOCKET_POLL_CAN_PEER_CLOSED;
+
   static Result<std::unique_ptr<Backend>> create();
   ~IocpBackend() override;
   const char *name() const noexcept override { return kName; }
@@ -366,6 +366,7 @@ Result<Backend::Outcome> IocpBackend::wait(Scratch &scratch, std::span<ReadyEven
 
 } // namespace
 
-constinit const BackendEntry kIocpBackend{kName, kCapabilities, IocpBackend::create};
+constinit const BackendEntry kIocpBackend{IocpBackend::kName, IocpBackend::kCapabilities,
+                                          IocpBackend::create};
 
 } // namespace socketpoll

@@ -30,9 +30,6 @@ namespace {
 
 using Kevent = struct kevent;
 
-constexpr char kName[] = "kqueue";
-constexpr int kCapabilities = SOCKET_POLL_CAN_EDGE | SOCKET_POLL_CAN_ONESHOT |
-                              SOCKET_POLL_CAN_PEER_CLOSED | SOCKET_POLL_CAN_POLLABLE_FD;
 constexpr int kOutOfReach = INT_MAX; // as a low-water mark
 
 // In the events of a ReadyEvent until settle() has looked up what they mean for this descriptor.
@@ -61,7 +58,7 @@ FdKey key_of(const Kevent &one) noexcept {
 
 enum class Kind : uint8_t { socket, pipe_reader, pipe_writer, pipe, other };
 
-Result<Kind> identify(int fd) noexcept {
+Result<Kind> kind_of(int fd) noexcept {
   struct stat found;
   if (::fstat(fd, &found) < 0) return last_system_error();
   if (S_ISREG(found.st_mode) || S_ISDIR(found.st_mode)) return Error{SOCKET_EPERM};
@@ -177,6 +174,10 @@ bool KqueueScratch::merge(std::span<ReadyEvent> ready, size_t filled, FdKey key,
 
 class KqueueBackend final : public Backend {
 public:
+  static constexpr char kName[] = "kqueue";
+  static constexpr int kCapabilities = SOCKET_POLL_CAN_EDGE | SOCKET_POLL_CAN_ONESHOT |
+                                       SOCKET_POLL_CAN_PEER_CLOSED | SOCKET_POLL_CAN_POLLABLE_FD;
+
   static Result<std::unique_ptr<Backend>> create();
   const char *name() const noexcept override { return kName; }
   int capabilities() const noexcept override { return kCapabilities; }
@@ -249,7 +250,7 @@ Status KqueueBackend::arm(int fd, Record &record, Changes &changes, const Record
 }
 
 Status KqueueBackend::add(const Registration &wanted) {
-  const auto kind = identify(wanted.fd);
+  const auto kind = kind_of(wanted.fd);
   if (!kind.ok()) return kind.error();
   if (wanted.fd == set_.get() || wanted.fd == waker_.fd()) return Error{SOCKET_EINVAL};
   std::lock_guard lock(mutex_);
@@ -392,6 +393,7 @@ Result<Backend::Outcome> KqueueBackend::wait(Scratch &scratch, std::span<ReadyEv
 
 } // namespace
 
-constinit const BackendEntry kKqueueBackend{kName, kCapabilities, KqueueBackend::create};
+constinit const BackendEntry kKqueueBackend{KqueueBackend::kName, KqueueBackend::kCapabilities,
+                                            KqueueBackend::create};
 
 } // namespace socketpoll

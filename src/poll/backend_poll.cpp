@@ -24,9 +24,6 @@
 namespace socketpoll {
 namespace {
 
-constexpr char kName[] = "poll";
-constexpr int kCapabilities =
-    SOCKET_POLL_CAN_ONESHOT | (POLLRDHUP ? int{SOCKET_POLL_CAN_PEER_CLOSED} : 0);
 constexpr uint32_t kNoSlot = UINT32_MAX;
 constexpr uint32_t kWakerSlot = 0;
 constexpr int kDisarmed = -1; // poll(2) passes over negative numbers
@@ -74,6 +71,10 @@ struct PollScratch final : Backend::Scratch, Linked<Blocked> {
 
 class PollBackend final : public Backend {
 public:
+  static constexpr char kName[] = "poll";
+  static constexpr int kCapabilities =
+      SOCKET_POLL_CAN_ONESHOT | (POLLRDHUP ? int{SOCKET_POLL_CAN_PEER_CLOSED} : 0);
+
   static Result<std::unique_ptr<Backend>> create();
   const char *name() const noexcept override { return kName; }
   int capabilities() const noexcept override { return kCapabilities; }
@@ -263,6 +264,7 @@ Result<Backend::Outcome> PollBackend::wait(Scratch &scratch, std::span<ReadyEven
 
 } // namespace
 
-constinit const BackendEntry kPollBackend{kName, kCapabilities, PollBackend::create};
+constinit const BackendEntry kPollBackend{PollBackend::kName, PollBackend::kCapabilities,
+                                          PollBackend::create};
 
 } // namespace socketpoll

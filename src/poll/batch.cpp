@@ -1,31 +1,14 @@
 #include "poll/batch.hpp"
 
-#include <new>
-#include <pthread.h>
+#include "base/thread_value.hpp"
 
 namespace socketpoll {
 namespace {
 
-using Tenure = std::shared_ptr<ThreadLife>;
-
-void end_tenure(void *value) {
-  const std::unique_ptr<Tenure> tenure(static_cast<Tenure *>(value));
-  (*tenure)->end();
-}
-
-// A thread_local with a destructor would say the same, but mingw-w64 gives back the memory of
-// thread_locals before it destroys what is in them.
-const Tenure &this_thread() {
-  static const pthread_key_t key = [] {
-    pthread_key_t made;
-    if (::pthread_key_create(&made, end_tenure) != 0) throw std::bad_alloc();
-    return made;
-  }();
-  if (void *present = ::pthread_getspecific(key)) return *static_cast<Tenure *>(present);
-  auto tenure = std::make_unique<Tenure>(std::make_shared<ThreadLife>());
-  if (::pthread_setspecific(key, tenure.get()) != 0) throw std::bad_alloc();
-  return *tenure.release();
-}
+struct Tenure {
+  std::shared_ptr<ThreadLife> life = std::make_shared<ThreadLife>();
+  ~Tenure() { life->end(); }
+};
 
 } // namespace
 
@@ -63,7 +46,7 @@ Batch &BatchList::prepare(Backend &backend, uint64_t token, size_t capacity) {
 }
 
 Batch &BatchList::find_or_make(Backend &backend, uint64_t token) {
-  const Tenure &life = this_thread();
+  const std::shared_ptr<ThreadLife> &life = ThreadValue<Tenure>::get().life;
   life->drop_inheritance();
   std::lock_guard lock(mutex_);
   Batch *unused = nullptr;

@@ -7,49 +7,40 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#if __has_include(<sys/eventfd.h>) && !defined(SOCKETPOLL_WAKER_PIPE)
-#define SOCKETPOLL_WAKER_EVENTFD 1
+#if __has_include(<sys/eventfd.h>)
 #include <sys/eventfd.h>
 #endif
 
 namespace socketpoll {
+namespace {
 
-#if defined(SOCKETPOLL_WAKER_EVENTFD)
-
-Status Waker::open() noexcept {
-  OsFd made(::eventfd(0, EFD_SEMAPHORE | EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!made) return last_system_error();
-  read_end_ = std::move(made);
-  return {};
-}
-
-static Status give_tokens(int fd, uint64_t tokens) noexcept {
-  while (::write(fd, &tokens, sizeof tokens) < 0) {
-    if (errno == EAGAIN) return {};
-    if (errno != EINTR) return last_system_error();
-  }
-  return {};
-}
-
-Status Waker::give() noexcept { return give_tokens(fd(), 1); }
-
-bool Waker::take() noexcept {
-  uint64_t token;
-  ssize_t got;
-  do got = ::read(fd(), &token, sizeof token);
-  while (got < 0 && errno == EINTR);
-  return got > 0;
-}
-
-void Waker::give_to_all() noexcept { static_cast<void>(give_tokens(fd(), uint64_t{1} << 32)); }
-
+#if defined(EFD_SEMAPHORE)
+int open_counter() noexcept { return ::eventfd(0, EFD_SEMAPHORE | EFD_CLOEXEC | EFD_NONBLOCK); }
 #else
+int open_counter() noexcept {
+  errno = ENOSYS;
+  return -1;
+}
+#endif
 
-static bool prepare(int fd) noexcept {
+// Not for want of descriptors or memory, which a pipe needs more of.
+bool lacks_counters(int error) noexcept {
+  return error == ENOSYS || error == EINVAL || error == EPERM;
+}
+
+bool prepare(int fd) noexcept {
   return ::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && ::fcntl(fd, F_SETFL, O_NONBLOCK) == 0;
 }
 
+} // namespace
+
 Status Waker::open() noexcept {
+  if (!pipes_only) {
+    OsFd counter(open_counter());
+    if (!counter && !lacks_counters(errno)) return last_system_error();
+    read_end_ = std::move(counter);
+    if (read_end_) return {};
+  }
   int ends[2];
   if (::pipe(ends) < 0) return last_system_error();
   OsFd read_end(ends[0]), write_end(ends[1]);
@@ -59,9 +50,10 @@ Status Waker::open() noexcept {
   return {};
 }
 
-Status Waker::give() noexcept {
-  const char token = 0;
-  while (::write(write_end_.get(), &token, 1) < 0) {
+// A token is a byte in the pipe, whichever, or one more in the counter.
+Status Waker::give(uint64_t tokens) noexcept {
+  const int fd = write_end_ ? write_end_.get() : read_end_.get();
+  while (::write(fd, &tokens, token_bytes()) < 0) {
     if (errno == EAGAIN) return {};
     if (errno != EINTR) return last_system_error();
   }
@@ -69,19 +61,21 @@ Status Waker::give() noexcept {
 }
 
 bool Waker::take() noexcept {
-  char token;
+  uint64_t token;
   ssize_t got;
-  do got = ::read(fd(), &token, 1);
+  do got = ::read(fd(), &token, token_bytes());
   while (got < 0 && errno == EINTR);
   return got > 0;
 }
 
 void Waker::give_to_all() noexcept {
+  if (!write_end_) {
+    static_cast<void>(give(uint64_t{1} << 32));
+    return;
+  }
   const char tokens[4096] = {};
   while (::write(write_end_.get(), tokens, sizeof tokens) > 0 || errno == EINTR) {
   }
 }
-
-#endif
 
 } // namespace socketpoll

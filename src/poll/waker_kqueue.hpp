@@ -46,40 +46,44 @@ private:
                                                             : Status();
   }
 
+  bool by_pipe() const noexcept { return pipe_.fd() >= 0; }
+
+#if defined(EVFILT_USER)
+  static constexpr int kUserFilter = EVFILT_USER;
+  static constexpr unsigned kUserTrigger = NOTE_TRIGGER;
+#else
+  static constexpr int kUserFilter = 0;
+  static constexpr unsigned kUserTrigger = 0;
+#endif
+
   int set_ = -1;
   std::atomic<int64_t> tokens_{0};
   Waker pipe_; // opened where there is no EVFILT_USER
 };
 
-#if defined(EVFILT_USER) && !defined(SOCKETPOLL_WAKER_PIPE)
-
 inline Status KqueueWaker::open(int set) noexcept {
   set_ = set;
-  return change(0, EVFILT_USER, EV_ADD | EV_CLEAR, 0);
-}
-inline bool KqueueWaker::sent(const struct kevent &one) const noexcept {
-  return one.filter == EVFILT_USER;
-}
-inline Status KqueueWaker::trigger() noexcept { return change(0, EVFILT_USER, 0, NOTE_TRIGGER); }
-inline void KqueueWaker::acknowledge() noexcept {}
-
-#else
-
-inline Status KqueueWaker::open(int set) noexcept {
-  set_ = set;
+  if (kUserFilter && !Waker::pipes_only) {
+    const Status added = change(0, kUserFilter, EV_ADD | EV_CLEAR, 0);
+    // NetBSD's headers may be younger than its kernel.
+    if (added || added.error().code != SOCKET_EINVAL) return added;
+  }
   if (Status opened = pipe_.open(); !opened) return opened;
   return change(static_cast<uintptr_t>(pipe_.fd()), EVFILT_READ, EV_ADD | EV_CLEAR, 0);
 }
+
 inline bool KqueueWaker::sent(const struct kevent &one) const noexcept {
-  return static_cast<int>(one.ident) == pipe_.fd();
-}
-inline Status KqueueWaker::trigger() noexcept { return pipe_.give(); }
-// Before a token is taken: the byte of a token given later stays for its own event.
-inline void KqueueWaker::acknowledge() noexcept {
-  while (pipe_.take()) {
-  }
+  return by_pipe() ? static_cast<int>(one.ident) == pipe_.fd() : one.filter == kUserFilter;
 }
 
-#endif
+inline Status KqueueWaker::trigger() noexcept {
+  return by_pipe() ? pipe_.give() : change(0, kUserFilter, 0, kUserTrigger);
+}
+
+// Before a token is taken: the byte of a token given later stays for its own event.
+inline void KqueueWaker::acknowledge() noexcept {
+  while (by_pipe() && pipe_.take()) {
+  }
+}
 
 } // namespace socketpoll

@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "base/handle_table.hpp"
 #include "base/list.hpp"
+#include "base/thread_value.hpp"
 
 #include <atomic>
 #include <cerrno>
@@ -171,6 +172,25 @@ struct Item : Linked<Tag> {
   int number;
 };
 
+struct Noted {
+  ~Noted() {
+    if (ended) ++*ended;
+  }
+  int *ended = nullptr;
+};
+
+void a_thread_value_ends_with_its_thread(void **) {
+  int ended = 0;
+  std::thread([&] {
+    assert_null(ThreadValue<Noted>::find());
+    ThreadValue<Noted>::get().ended = &ended;
+    assert_ptr_equal(ThreadValue<Noted>::find(), &ThreadValue<Noted>::get());
+    assert_int_equal(ended, 0);
+  }).join();
+  assert_int_equal(ended, 1);
+  assert_null(ThreadValue<Noted>::find());
+}
+
 void lists_link_and_unlink(void **) {
   Item one(1), two(2), three(3);
   List<Item, Tag> list, other;
@@ -206,6 +226,7 @@ int main() {
       cmocka_unit_test(another_thread_is_told_so),
       cmocka_unit_test(pins_keep_the_object_alive),
       cmocka_unit_test(readers_race_with_retirement),
+      cmocka_unit_test(a_thread_value_ends_with_its_thread),
       cmocka_unit_test(lists_link_and_unlink),
   };
   return cmocka_run_group_tests_name("base", tests, nullptr, nullptr);

@@ -29,7 +29,7 @@ static int tear_down(void **state) {
 
 /* Sends the reading ends of `count` new pipes, and keeps the writing ends. */
 static void send_pipes(SocketStream_T from, const char *text, int count, int *writers) {
-  int readers[16], ends[2];
+  int readers[16] = {0}, ends[2];
   for (int i = 0; i < count; i++) {
     assert_int_equal(pipe(ends), 0);
     readers[i] = ends[0];

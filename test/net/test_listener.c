@@ -167,7 +167,7 @@ static struct rlimit limit_before;
 
 /* Lets no more than `spare` descriptors be opened. */
 static void limit_descriptors(int spare) {
-  int probes[64];
+  int probes[64] = {0};
   struct rlimit low;
   getrlimit(RLIMIT_NOFILE, &limit_before);
   for (int i = 0; i <= spare; i++) probes[i] = dup(2);

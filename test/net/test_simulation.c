@@ -224,12 +224,31 @@ static void other_threads(void **state) {
   SocketSimulation_free(NULL);
 }
 
+static void *run_one(void *seed) {
+  echo_run(*(const uint64_t *)seed, 1);
+  return NULL;
+}
+
+static void threads_end_after_their_simulations(void **state) {
+  (void)state;
+  for (uint64_t seed = 1; seed <= 20; seed++) {
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, run_one, &seed), 0);
+    pthread_join(thread, NULL);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(same_seed_same_run), cmocka_unit_test(time_passes_without_waiting),
-      cmocka_unit_test(nothing_can_happen), cmocka_unit_test(pairs_and_breaks),
-      cmocka_unit_test(back_pressure),      cmocka_unit_test(refused_and_lost),
-      cmocka_unit_test(refusals),           cmocka_unit_test(other_threads),
+      cmocka_unit_test(same_seed_same_run),
+      cmocka_unit_test(time_passes_without_waiting),
+      cmocka_unit_test(nothing_can_happen),
+      cmocka_unit_test(pairs_and_breaks),
+      cmocka_unit_test(back_pressure),
+      cmocka_unit_test(refused_and_lost),
+      cmocka_unit_test(refusals),
+      cmocka_unit_test(other_threads),
+      cmocka_unit_test(threads_end_after_their_simulations),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

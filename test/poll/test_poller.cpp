@@ -6,6 +6,9 @@
 
 #include <deque>
 #include <poll.h>
+#if !defined(_WIN32)
+#include <sys/stat.h>
+#endif
 
 using namespace socketpoll;
 
@@ -174,6 +177,9 @@ void a_waker_counts(void **) { skip_on_windows("a port is woken by a packet, the
 void a_waker_counts(void **) {
   Waker waker;
   assert_true(waker.open().ok());
+  struct stat found;
+  assert_int_equal(::fstat(waker.fd(), &found), 0);
+  assert_int_equal(S_ISFIFO(found.st_mode), Waker::pipes_only);
   pollfd look{waker.fd(), POLLIN, 0};
   assert_int_equal(::poll(&look, 1, 0), 0);
   assert_false(waker.take());

@@ -12,10 +12,13 @@ suite() {
   return $status
 }
 
+# The core in a few large pieces, most of whose compilation is then its own and not the standard
+# library's. The release build does without: that each file includes what it needs shows there.
+pieces=(-Dunity=on -Dunity_size=30)
+
 step_gcc() {
-  export CC=gcc CXX=g++
-  compile gcc
-  suite "$1" gcc
+  release_build all
+  suite "$1" release
 }
 
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:strict_string_checks=1
@@ -24,8 +27,8 @@ export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 
 step_asan() {
   export CC=clang CXX=clang++
-  compile asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false \
-    -Dkqueue=emulated
+  compile asan --buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined \
+    -Db_lundef=false -Dkqueue=emulated "${pieces[@]}"
   suite "$1" asan --timeout-multiplier 4
   tools/lib/compare_tests.py 'over kqueue' kqueue build/asan/meson-logs/testlog.json{,}
 }
@@ -33,15 +36,9 @@ step_asan() {
 step_tsan() {
   export CC=clang CXX=clang++
   # Not everything is built: that would take longer than the tests do.
-  configure tsan --buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Dexamples=false \
-    -Dkqueue=emulated
+  configure tsan --buildtype=debug -Doptimization=1 -Db_sanitize=thread -Db_lundef=false \
+    -Dexamples=false -Dkqueue=emulated "${pieces[@]}"
   suite "$1" tsan --timeout-multiplier 6 --suite threads
-}
-
-# Of the full build: what is public.
-release_build() {
-  export CC=gcc CXX=g++
-  compile release -Dtests=false -Dexamples=false
 }
 
 public_headers() { (cd include/socketpoll && ls ./*.h ./*.h.in) | sed 's|^\./||; s|\.in$||' | sort; }
@@ -101,37 +98,37 @@ int main (void) {
 END
 }
 
+# As packages are made: into a folder that stands for the root of another system.
 step_install() {
-  export CC=gcc CXX=g++
   local prefix spelling
+  release_build
   outside=$(mktemp -d) # not local: the trap needs it
   trap 'rm -rf "$outside"' EXIT
-  prefix=$outside/prefix
-  rm -rf build/install
-  meson setup build/install --buildtype=plain -Dtests=false -Dexamples=false --prefix "$prefix" \
-    --libdir lib
-  ninja -C build/install install
+  export DESTDIR=$outside/root PKG_CONFIG_SYSROOT_DIR=$outside/root
+  prefix=$DESTDIR$(meson introspect --buildoptions build/release |
+    python3 -c 'import json, sys; print(*(o["value"] for o in json.load(sys.stdin) if o["name"] == "prefix"))')
+  meson install -C build/release --no-rebuild
   (cd "$prefix" && find . -type f -o -type l | sort)
-  export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+  PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name socketpoll.pc)")
+  export PKG_CONFIG_PATH
   for spelling in '' socketpoll/; do
     write_consumer "$spelling" >"$outside/prog.c"
     (
       cd "$outside"
       # shellcheck disable=SC2046
       cc -Wall -Wextra -Werror prog.c $(pkg-config --cflags --libs socketpoll) -o shared
-      LD_LIBRARY_PATH=$prefix/lib ./shared
+      LD_LIBRARY_PATH=${PKG_CONFIG_PATH%/pkgconfig} ./shared
       cc -static prog.c $(pkg-config --static --cflags --libs socketpoll) -o static
       env -i ./static
     )
   done
-  if [[ -f docs/socketpoll.1 ]]; then [[ -s $prefix/share/man/man1/socketpoll.1 ]]; fi
-  ninja -C build/install uninstall
+  [[ -s $prefix/share/man/man1/socketpoll.1 ]]
+  ninja -C build/release uninstall
   if [[ -e $prefix ]]; then
     printf 'left behind:\n'
     find "$prefix"
     return 1
   fi
-  rm -rf build/install
 }
 
 # As its user meets it: a folder served, a file fetched, an address in use, a signal.
@@ -172,7 +169,7 @@ step_house() { tools/check-house; }
 
 step_minimal() {
   export CC=gcc CXX=g++
-  compile minimal --buildtype=plain -Dhttp=false -Dtests=false
+  compile minimal --buildtype=plain -Dhttp=false -Dtests=false "${pieces[@]}"
   if nm -D --defined-only build/minimal/src/libsocketpoll.so | grep SocketHTTP; then return 1; fi
 }
 
@@ -183,7 +180,8 @@ build_for_macos() { # build_for_macos PROCESSOR
   source tools/lib/zig.sh
   fetch_zig
   zig_cross "$1"
-  compile "macos-$1" --cross-file "build/zig/$1-macos.ini" --buildtype=plain -Dtests=false
+  compile "macos-$1" --cross-file "build/zig/$1-macos.ini" --buildtype=plain -Dtests=false \
+    "${pieces[@]}"
   library=build/macos-$1/src/libsocketpoll.0.dylib
   tr '\0' '\n' <"$library" | LC_ALL=C grep -axE '_Socket[A-Za-z_0-9]*' | sed 's/^_//' |
     LC_ALL=C sort -u | LC_ALL=C comm -13 - src/socketpoll.symbols >build/log/absent
@@ -191,8 +189,10 @@ build_for_macos() { # build_for_macos PROCESSOR
   [[ ! -s build/log/absent ]]
 }
 
-step_macos() { build_for_macos aarch64; }
-step_macos-x86_64() { build_for_macos x86_64; }
+step_macos() {
+  build_for_macos aarch64
+  build_for_macos x86_64
+}
 
 step_bench() {
   release_build

@@ -4,14 +4,14 @@
 step_wine() {
   local status=0
   build_mingw_cmocka
-  configure_mingw mingw --buildtype=plain -Doptimization=1 -Dexamples=false
+  configure_mingw mingw --buildtype=plain -Doptimization=1 -Dexamples=false "${pieces[@]}"
   ninja -C build/mingw
   check_dll
   trap wine_end EXIT
   wine_begin
-  suite "$1" mingw --timeout-multiplier 4 --num-processes 2 || status=$?
+  suite "$1" mingw --timeout-multiplier 4 --num-processes 4 || status=$?
   tools/lib/compare_tests.py 'under Wine' iocp build/mingw/meson-logs/testlog.json \
-    build/gcc/meson-logs/testlog.json || status=$?
+    build/release/meson-logs/testlog.json || status=$?
   serve_inside_wine
   return $status
 }

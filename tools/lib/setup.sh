@@ -146,3 +146,13 @@ configure() {
 compile() { # compile NAME OPTION...: configure, then build
   configure "$@" && ninja -C "$project_root/build/$1"
 }
+
+# release_build [TARGET...]: in build/release, the library and the command as users have them, or
+# what is named. Tests are in it where what they need is installed; building them is `all`.
+release_build() {
+  local tests=false
+  ! package_present libcmocka-dev || tests=true
+  [[ $# != 0 ]] || set -- src/cli/socketpoll src/libsocketpoll.a
+  CC=gcc CXX=g++ configure release "-Dtests=$tests" "-Dexamples=$tests" &&
+    ninja -C "$project_root/build/release" "$@"
+}

@@ -5,6 +5,8 @@
 #include "SocketError.h"
 #include "options.hpp"
 
+#include <winsock2.h>
+
 #include <atomic>
 #include <windows.h>
 

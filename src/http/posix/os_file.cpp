@@ -54,10 +54,6 @@ FileInfo info_of(const struct stat &stat) noexcept {
   return info;
 }
 
-bool same_time(const timespec &a, const timespec &b) noexcept {
-  return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-}
-
 template <class Call> int restarted(Call &&call) noexcept {
   int result;
   do result = call();
@@ -94,12 +90,6 @@ int open_beneath(int, const char *, int) noexcept {
 #endif
 
 } // namespace
-
-bool FileInfo::same_state(const FileInfo &other) const noexcept {
-  return kind == other.kind && inode == other.inode && size == other.size &&
-         device == other.device && same_time(modified, other.modified) &&
-         same_time(changed, other.changed);
-}
 
 Result<FileInfo> file_info(int fd) noexcept {
   struct stat stat;

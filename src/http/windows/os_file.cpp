@@ -23,10 +23,6 @@ constexpr ULONG kShare = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
 constexpr size_t kLongestName = 255;
 constexpr size_t kLongestPath = 32768; // of the system, in UTF-16
 
-bool same_time(const timespec &a, const timespec &b) noexcept {
-  return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-}
-
 // From hundreds of nanoseconds since 1601.
 timespec time_of(int64_t ticks) noexcept {
   constexpr int64_t kPerSecond = 10'000'000, kUntil1970 = 11'644'473'600;
@@ -126,12 +122,6 @@ Status check_beneath(int folder, int fd, std::wstring_view asked) noexcept {
 }
 
 } // namespace
-
-bool FileInfo::same_state(const FileInfo &other) const noexcept {
-  return kind == other.kind && inode == other.inode && size == other.size &&
-         device == other.device && same_time(modified, other.modified) &&
-         same_time(changed, other.changed);
-}
 
 Result<FileInfo> file_info(int fd) noexcept {
   BY_HANDLE_FILE_INFORMATION about;

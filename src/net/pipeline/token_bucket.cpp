@@ -9,7 +9,7 @@ namespace socketpoll {
 
 namespace {
 constexpr double kNsPerSecond = 1e9;
-constexpr double kNothing = 1e-6; // what rounding may cost
+constexpr double kRounding = 1e-6; // what rounding may cost
 // Who waits is woken for this much of a second, so that a fast bucket is not emptied byte by byte.
 constexpr int64_t kPortionsPerSecond = 100;
 } // namespace
@@ -35,13 +35,13 @@ void TokenBucket::refill() noexcept {
 
 int64_t TokenBucket::available() noexcept {
   refill();
-  return static_cast<int64_t>(std::floor(level_ + kNothing));
+  return static_cast<int64_t>(std::floor(level_ + kRounding));
 }
 
 int64_t TokenBucket::delay_ns(int64_t bytes) noexcept {
   refill();
   const double missing = static_cast<double>(std::min(bytes, burst_)) - level_;
-  if (missing <= kNothing) return 0;
+  if (missing <= kRounding) return 0;
   const double ns = std::ceil(missing * kNsPerSecond / static_cast<double>(rate_));
   return std::max<int64_t>(1, static_cast<int64_t>(std::min(ns, 4e18)));
 }

@@ -9,7 +9,6 @@
 namespace socketpoll {
 namespace {
 
-constexpr LONG kPending = 0x103;                           // STATUS_PENDING
 constexpr LONG kTruncated = static_cast<LONG>(0x80000005); // STATUS_BUFFER_OVERFLOW
 constexpr DWORD kNoPacketMs = 10;
 constexpr int kPatience = 200; // times kNoPacketMs
@@ -22,7 +21,7 @@ int code_of_status(LONG status) noexcept {
 } // namespace
 
 bool PortOperation::ended() const noexcept {
-  return kind == 0 || __atomic_load_n(&Internal, __ATOMIC_ACQUIRE) != kPending;
+  return kind == 0 || __atomic_load_n(&Internal, __ATOMIC_ACQUIRE) != kStatusPending;
 }
 
 Status CompletionPort::available() noexcept { return {}; }
@@ -92,7 +91,7 @@ PortOperation &WindowsCompletionPort::take_unused(int kind, int fd, void *user) 
   }
   PortOperation &operation = *unused_.pop_front();
   static_cast<OVERLAPPED &>(operation) = {};
-  operation.Internal = kPending;
+  operation.Internal = kStatusPending;
   operation.kind = kind;
   operation.fd = fd;
   operation.user = user;

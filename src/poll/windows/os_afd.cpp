@@ -12,7 +12,6 @@ namespace socketpoll {
 namespace {
 
 constexpr ULONG kIoctlPoll = 0x00012024;
-constexpr NTSTATUS kPending = 0x103;
 constexpr NTSTATUS kInvalidHandle = static_cast<NTSTATUS>(0xC0000008);
 constexpr NTSTATUS kObjectTypeMismatch = static_cast<NTSTATUS>(0xC0000024);
 constexpr ULONG kOpen = 1;         // FILE_OPEN
@@ -22,7 +21,7 @@ constexpr UCHAR kSkipSetEvent = 2; // FILE_SKIP_SET_EVENT_ON_HANDLE: nobody wait
 
 // The kernel writes the status last, possibly while another thread asks.
 bool AfdPoll::answered() const noexcept {
-  return __atomic_load_n(&status_.Status, __ATOMIC_ACQUIRE) != kPending;
+  return __atomic_load_n(&status_.Status, __ATOMIC_ACQUIRE) != kStatusPending;
 }
 
 ULONG AfdPoll::found() const noexcept {
@@ -47,7 +46,7 @@ Result<AfdDevice> AfdDevice::open(HANDLE port) noexcept {
 }
 
 Status AfdDevice::submit(AfdPoll &poll, SOCKET socket, ULONG events) const noexcept {
-  poll.status_.Status = kPending;
+  poll.status_.Status = kStatusPending;
   poll.status_.Information = 0;
   poll.info_.timeout.QuadPart = INT64_MAX;
   poll.info_.count = 1;

@@ -29,6 +29,8 @@ Status post_packet(HANDLE port, DWORD bytes, ULONG_PTR key, OVERLAPPED *overlapp
 Result<ULONG> take_packets(HANDLE port, std::span<OVERLAPPED_ENTRY> entries,
                            int timeout_ms) noexcept;
 
+inline constexpr LONG kStatusPending = 0x103; // STATUS_PENDING: the kernel still has it
+
 // For an NTSTATUS, which is what packets carry.
 Error error_from_status(LONG status) noexcept;
 

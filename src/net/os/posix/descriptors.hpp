@@ -10,6 +10,14 @@
 
 namespace socketpoll::os {
 
+// The call again for as long as a signal interrupts it.
+template <class Call> auto restart(Call &&call) noexcept {
+  decltype(call()) outcome;
+  do outcome = call();
+  while (outcome < 0 && errno == EINTR);
+  return outcome;
+}
+
 // Linux's own.
 #if defined(MSG_MORE)
 inline constexpr int kMoreFollows = MSG_MORE;

@@ -19,13 +19,6 @@ namespace socketpoll::os {
 
 namespace {
 
-template <class Call> auto restart(Call &&call) noexcept {
-  decltype(call()) outcome;
-  do outcome = call();
-  while (outcome < 0 && errno == EINTR);
-  return outcome;
-}
-
 Status status_of(ssize_t outcome) noexcept {
   return outcome < 0 ? Status(last_system_error()) : Status();
 }

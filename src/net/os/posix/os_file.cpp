@@ -1,6 +1,7 @@
 #include "net/os/os_file.hpp"
 
 #include "base/error.hpp"
+#include "net/os/posix/descriptors.hpp"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -14,13 +15,6 @@ namespace {
 // Without O_NONBLOCK opening a FIFO waits for its other end; without O_NOCTTY a terminal may become
 // ours.
 constexpr int kAlways = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-
-template <class Call> auto restart(Call &&call) noexcept {
-  decltype(call()) outcome;
-  do outcome = call();
-  while (outcome < 0 && errno == EINTR);
-  return outcome;
-}
 
 Result<Fd> opened(int number) noexcept {
   if (number < 0 && errno == ENXIO) return Error{SOCKET_ENOTSUP}; // a FIFO that nobody reads

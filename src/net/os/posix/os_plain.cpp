@@ -19,13 +19,6 @@ namespace socketpoll::os {
 
 namespace {
 
-template <class Call> auto restart(Call &&call) noexcept {
-  decltype(call()) outcome;
-  do outcome = call();
-  while (outcome < 0 && errno == EINTR);
-  return outcome;
-}
-
 Result<int> socket_option(int fd, int name) noexcept {
   int value = 0;
   socklen_t length = sizeof value;

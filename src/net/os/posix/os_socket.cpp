@@ -21,13 +21,6 @@ namespace socketpoll::os {
 
 namespace {
 
-template <class Call> auto restart(Call &&call) noexcept {
-  decltype(call()) outcome;
-  do outcome = call();
-  while (outcome < 0 && errno == EINTR);
-  return outcome;
-}
-
 Result<size_t> count_of(ssize_t outcome) noexcept {
   if (outcome < 0) return last_system_error();
   return static_cast<size_t>(outcome);

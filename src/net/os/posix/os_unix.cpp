@@ -18,13 +18,6 @@ namespace socketpoll::os {
 
 namespace {
 
-template <class Call> auto restart(Call &&call) noexcept {
-  decltype(call()) outcome;
-  do outcome = call();
-  while (outcome < 0 && errno == EINTR);
-  return outcome;
-}
-
 // What other calls than those of unix(7) do not give.
 Error unix_error() noexcept {
   switch (errno) {

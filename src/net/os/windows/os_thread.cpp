@@ -1,6 +1,7 @@
 #include "net/os/os_thread.hpp"
 
 #include "base/error.hpp"
+#include "base/os_module.hpp"
 #include "base/os_types.hpp"
 
 #include <algorithm>
@@ -48,10 +49,7 @@ void Thread::join() noexcept {
 }
 
 Status start_detached(const ThreadBody &body, size_t stack_bytes) noexcept {
-  // It may run until the process ends: the DLL stays where it is, whoever frees it.
-  HMODULE pinned = nullptr;
-  (void)::GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN,
-                             reinterpret_cast<LPCWSTR>(&run_body), &pinned);
+  stay_loaded();
   auto thread = begin_thread(body, stack_bytes);
   if (!thread.ok()) return thread.error();
   ::CloseHandle(reinterpret_cast<HANDLE>(*thread));
