@@ -277,6 +277,7 @@ static int open_descriptors(void) {
 }
 
 static void idle_splices_have_no_pipes(void **state) {
+  skip_on_windows(WITHOUT_PIPES);
   SocketLoop_T loop = *state;
   enum { kMany = 20 };
   RawPair from[kMany], to[kMany];
