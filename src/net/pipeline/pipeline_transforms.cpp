@@ -41,7 +41,7 @@ void RateLimit::on_tokens() noexcept { pipeline_.wake(); }
 // ---- Framing
 
 std::span<const char> Framer::present() const noexcept {
-  return carried_.empty() ? rest_ : std::span(carried_).subspan(at_);
+  return carried_.empty() ? rest_ : std::span<const char>(carried_).subspan(at_);
 }
 
 void Framer::use(size_t bytes) noexcept {
@@ -54,9 +54,9 @@ void Framer::use(size_t bytes) noexcept {
 
 Status Framer::gather() {
   if (carried_.empty())
-    carried_.assign(rest_.begin(), rest_.end()); // the next piece takes the place of this one
+    carried_.assign(rest_.data(), rest_.size()); // the next piece takes the place of this one
   else
-    carried_.erase(carried_.begin(), carried_.begin() + static_cast<std::ptrdiff_t>(at_));
+    carried_.erase(0, at_);
   rest_ = {};
   at_ = 0;
   auto piece = upstream().pull(SIZE_MAX);
@@ -65,7 +65,7 @@ Status Framer::gather() {
   if (carried_.empty())
     rest_ = piece->bytes;
   else
-    carried_.insert(carried_.end(), piece->bytes.begin(), piece->bytes.end());
+    carried_.append(piece->bytes.data(), piece->bytes.size());
   return {};
 }
 

@@ -7,6 +7,7 @@
 #include "net/pipeline/token_bucket.hpp"
 
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace socketpoll {
@@ -92,7 +93,7 @@ private:
   Status gather();
 
   std::span<const char> rest_; // of upstream's piece
-  std::vector<char> carried_;  // an incomplete unit and what came after; rest_ is empty then
+  std::string carried_;        // an incomplete unit and what came after; rest_ is empty then
   size_t at_ = 0;              // where in carried_
   size_t seen_ = 0;
   bool ended_ = false;
