@@ -4,7 +4,7 @@ The values that it is given and how the answer is judged are in test/bad_handles
 """
 from dataclasses import dataclass
 
-import headers
+from manifest import Unparsable
 
 
 @dataclass
@@ -42,83 +42,94 @@ LIVE = {
 ANSWERS = {
 }
 
-BENIGN = {'handle': 'NULL', 'handle array': 'NULL', 'handle pointer': 'NULL', 'pointer': 'NULL', 'string': '"text"',
-          'number': '0', 'callback': 'NULL'}
+BENIGN = {'handle': 'NULL', 'pointer': 'NULL', 'string': '"text"', 'number': '0', 'callback': 'NULL'}
 
 
-def judgement(function, interface):
-    """Which macro of bad_handles.h judges the call, and its extra argument."""
-    returns = function.returns
-    if function.name in ANSWERS:
-        return 'EXPECT_NUMBER', ANSWERS[function.name]
-    if returns == 'void':
-        return 'EXPECT_NO_CRASH', None
-    if returns.endswith('*') or returns in interface.handles:
-        return 'EXPECT_NULL', None
-    if function.parameters[0].type == 'SocketCompletionPort_T':
-        return 'EXPECT_NUMBER', 'BAD_COMPLETION_PORT'
-    if function.name.startswith('SocketPoll_') and returns in headers.SIGNED:
-        return 'EXPECT_ERRNO', None
-    if returns in headers.SIGNED:
-        return 'EXPECT_NUMBER', 'SOCKET_EBADHANDLE'
-    raise headers.Unparsable(f'{function.header}:{function.line}: {function.name} returns {returns}, which '
-                             'cannot say SOCKET_EBADHANDLE: see ANSWERS in tools/lib/bad_handles.py')
-
-
-def call(function, position, live_first=None):
-    arguments = []
-    for i, parameter in enumerate(function.parameters):
-        if i == position:
-            arguments.append('&handle' if parameter.kind == 'handle array' else 'handle')
-        elif i - 1 == position and function.parameters[position].kind == 'handle array':
-            arguments.append('1')
-        elif i == live_first:
-            arguments.append(f'({parameter.type})live_handle(KIND_{parameter.type})')
-        else:
-            arguments.append(BENIGN[parameter.kind])
-    return f'{function.name}({", ".join(arguments)})'
+def kind_of(parameter):
+    """handle, handles (an array of them), variable (of a handle), pointer, string, callback, number"""
+    words = parameter['type'].split()
+    if words[:3] == ['const', 'pointer', 'handle']:
+        return 'handles'
+    if words[:2] == ['pointer', 'handle']:
+        return 'variable'
+    if 'pointer' in words:
+        return 'pointer'
+    return words[0] if words[0] in ('handle', 'string', 'callback') else 'number'
 
 
 def handle_type(parameter):
     """SocketFuture_T, of a parameter that is one or an array of them."""
-    return parameter.type.removeprefix('const ').removesuffix('*').strip()
+    return parameter['type'].split()[-1]
 
 
-def test_lines(function, interface):
+def judgement(function):
+    """Which macro of bad_handles.h judges the call, and its extra argument."""
+    name, returns = function['name'], function['returns']
+    if name in ANSWERS:
+        return 'EXPECT_NUMBER', ANSWERS[name]
+    if returns == 'void':
+        return 'EXPECT_NO_CRASH', None
+    if returns == 'string' or returns.startswith(('handle', 'pointer', 'const pointer')):
+        return 'EXPECT_NULL', None
+    if function['parameters'][0]['type'] == 'handle SocketCompletionPort_T':
+        return 'EXPECT_NUMBER', 'BAD_COMPLETION_PORT'
+    if name.startswith('SocketPoll_') and returns.startswith('int'):
+        return 'EXPECT_ERRNO', None
+    if returns.startswith('int'):
+        return 'EXPECT_NUMBER', 'SOCKET_EBADHANDLE'
+    raise Unparsable(f'{function["header"]}: {name} returns {returns}, which '
+                     'cannot say SOCKET_EBADHANDLE: see ANSWERS in tools/lib/bad_handles.py')
+
+
+def call(function, position, live_first=None):
+    arguments = []
+    kinds = [kind_of(parameter) for parameter in function['parameters']]
+    for i, parameter in enumerate(function['parameters']):
+        if i == position:
+            arguments.append('&handle' if kinds[i] == 'handles' else 'handle')
+        elif i - 1 == position and kinds[position] == 'handles':
+            arguments.append('1')
+        elif i == live_first:
+            arguments.append(f'({handle_type(parameter)})live_handle(KIND_{handle_type(parameter)})')
+        else:
+            arguments.append(BENIGN.get(kinds[i], 'NULL'))
+    return f'{function["name"]}({", ".join(arguments)})'
+
+
+def test_lines(function):
     """The macro calls for one function, as (test name, line) pairs."""
-    handles = [i for i, p in enumerate(function.parameters) if p.kind in ('handle', 'handle array')]
-    variables = [i for i, p in enumerate(function.parameters) if p.kind == 'handle pointer']
-    name = function.name
-    if name.endswith('_free') and variables == [0] and len(function.parameters) == 1:
-        type_name = function.parameters[0].type.split()[0]
-        yield name, f'EXPECT_FREE({type_name}, {name})'
+    kinds = [kind_of(parameter) for parameter in function['parameters']]
+    handles = [i for i, kind in enumerate(kinds) if kind in ('handle', 'handles')]
+    name = function['name']
+    if name.endswith('_free') and kinds == ['variable']:
+        yield name, f'EXPECT_FREE({handle_type(function["parameters"][0])}, {name})'
         return
     if not handles:
-        if variables and not name.endswith('_new'):
-            raise headers.Unparsable(f'{function.header}:{function.line}: {name} takes a handle only by '
-                                     'pointer and is no _free: the test does not know what to expect')
+        if 'variable' in kinds and not name.endswith('_new'):
+            raise Unparsable(f'{function["header"]}: {name} takes a handle only by '
+                             'pointer and is no _free: the test does not know what to expect')
         return
-    macro, extra = judgement(function, interface)
+    macro, extra = judgement(function)
     tail = f', {extra}' if extra else ''
     first = handles[0]
-    type_name = handle_type(function.parameters[first])
+    type_name = handle_type(function['parameters'][first])
     yield name, f'{macro}({type_name}, {name}, {call(function, first)}{tail})'
     for second in handles[1:]:
         if LIVE.get(type_name) and macro in ('EXPECT_NUMBER', 'EXPECT_NULL'):
             # Here NULL may well be legal.
-            label = f'{name}_{function.parameters[second].name}'
-            second_type = handle_type(function.parameters[second])
+            label = f'{name}_{function["parameters"][second]["name"]}'
+            second_type = handle_type(function['parameters'][second])
             attempt = f'handle ? {call(function, second, first)} : {extra or "NULL"}'
             yield label, f'{macro}({second_type}, {label}, {attempt}{tail})'
 
 
-def check_table(interface):
-    for handle, header in interface.handles.items():
-        if handle not in LIVE:
-            raise headers.Unparsable(f'{header}: tools/lib/bad_handles.py does not say how to make a live {handle}')
-        destructor = handle.removesuffix('_T') + '_free'
-        if LIVE[handle] and destructor not in (f.name for f in interface.functions):
-            raise headers.Unparsable(f'{header}: no {destructor}')
+def check_table(manifest):
+    for handle in manifest['handles']:
+        name = handle['name']
+        if name not in LIVE:
+            raise Unparsable(f'{handle["header"]}: tools/lib/bad_handles.py does not say how to make a live {name}')
+        if LIVE[name] and not handle['free']:
+            raise Unparsable(f'{handle["header"]}: no {name.removesuffix("_T")}_free')
 
 
 def maker(handle):
@@ -140,13 +151,14 @@ def maker(handle):
     return lines
 
 
-def generate(interface):
-    check_table(interface)
-    kinds = [handle for handle in LIVE if handle in interface.handles]
+def generate(manifest):
+    check_table(manifest)
+    names = {handle['name'] for handle in manifest['handles']}
+    kinds = [handle for handle in LIVE if handle in names]
     lines = ['/* Generated by tools/generate from the public headers; do not edit.',
              ' * Every function that takes a handle, given everything that is none. */',
              '#include "bad_handles.h"', '']
-    lines += [f'#include "{header}"' for header in interface.headers if header != 'SocketExport.h']
+    lines += [f'#include "{header}"' for header in manifest['headers'] if header != 'SocketExport.h']
     lines += ['', 'enum kind {'] + [f'  KIND_{handle},' for handle in kinds] + ['  KIND_COUNT', '};', '']
     for handle in kinds:
         if LIVE[handle]:
@@ -165,8 +177,8 @@ def generate(interface):
             lines.append(f'    {{"{handle}", NULL, NULL, NULL}},')
     lines += ['    {NULL, NULL, NULL, NULL},', '};', '']
     tests = []
-    for header in interface.headers:
-        block = [t for f in interface.functions if f.header == header for t in test_lines(f, interface)]
+    for header in manifest['headers']:
+        block = [t for f in manifest['functions'] if f['header'] == header for t in test_lines(f)]
         if block:
             lines += [f'/* {header} */'] + [line for _, line in block] + ['']
             tests += [name for name, _ in block]
