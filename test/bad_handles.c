@@ -106,6 +106,14 @@ void expect_errno(const char *test, const struct bad_value *value, long long got
     fail_msg("%s with %s: %lld and errno %d, not -1 and EINVAL", test, value->what, got, code);
 }
 
+char scratch[4096];
+
+void unused_callback(void) { fail_msg("a call that was refused has called back"); }
+
+void expect_error(const char *test, long long got) {
+  if (got >= 0) fail_msg("without %s: %lld, no error", test, got);
+}
+
 void expect_null(const char *test, const struct bad_value *value, const void *got) {
   if (got) fail_msg("%s with %s: not NULL", test, value->what);
 }

@@ -60,6 +60,27 @@ void expect_null(const char *test, const struct bad_value *value, const void *go
 #define BAD_COMPLETION_PORT SOCKET_ENOTSUP
 #endif
 
+/* A call that lacks one argument, and what it must say to that. */
+extern char scratch[4096];
+void unused_callback(void);
+void expect_error(const char *test, long long got);
+
+#define WITHOUT_EXPECT_ERROR(name, call)                                                           \
+  static void without_##name(void **state) {                                                       \
+    (void)state;                                                                                   \
+    expect_error(#name, (long long)(call));                                                        \
+  }
+#define WITHOUT_EXPECT_NULL(name, call)                                                            \
+  static void without_##name(void **state) {                                                       \
+    (void)state;                                                                                   \
+    assert_null(call);                                                                             \
+  }
+#define WITHOUT_EXPECT_NO_CRASH(name, call)                                                        \
+  static void without_##name(void **state) {                                                       \
+    (void)state;                                                                                   \
+    call;                                                                                          \
+  }
+
 #define EXPECT_NO_CRASH(type, name, call) BAD_HANDLE_TEST(type, name, call)
 #define EXPECT_FREE(type, name)                                                                    \
   BAD_HANDLE_TEST(type, name,                                                                      \

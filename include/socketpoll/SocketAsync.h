@@ -57,30 +57,31 @@ SOCKET_API SocketFuture_T SocketAsync_accept(SocketListener_T listener, int time
 /* Receives what comes next, at least 1 and at most `capacity` bytes, straight into `buffer`
  * (required, lent until the future ends). The result is how many; 0 at the end of the stream, now
  * and ever after. recv(2). */
-SOCKET_API SocketFuture_T SocketAsync_read(SocketStream_T stream, void *buffer, int64_t capacity,
-                                           int timeout_ms);
+SOCKET_API SocketFuture_T SocketAsync_read(SocketStream_T stream, SOCKET_LENT void *buffer,
+                                           int64_t capacity, int timeout_ms);
 
 /* Receives exactly `length` bytes. A result below that: the stream ended before. */
-SOCKET_API SocketFuture_T SocketAsync_read_exactly(SocketStream_T stream, void *buffer,
+SOCKET_API SocketFuture_T SocketAsync_read_exactly(SocketStream_T stream, SOCKET_LENT void *buffer,
                                                    int64_t length, int timeout_ms);
 
 /* Receives up to and including the delimiter (1 to 16 bytes, copied). The result counts it; bytes
  * behind it wait for the next operation or SocketStream_start. SOCKET_ENOBUFS: `capacity` bytes are
  * there and no delimiter among them; they stay in the buffer. If the stream ends before it, the
  * result is what came, without a delimiter at its end. */
-SOCKET_API SocketFuture_T SocketAsync_read_until(SocketStream_T stream, void *buffer,
+SOCKET_API SocketFuture_T SocketAsync_read_until(SocketStream_T stream, SOCKET_LENT void *buffer,
                                                  int64_t capacity, const void *delimiter,
                                                  int delimiter_length, int timeout_ms);
 
 /* Sends `length` bytes of `data` (lent until the future ends) without copying them, behind what is
  * queued already; ends when the kernel has taken the last one. The result is `length`. While it is
  * under way SocketStream_write gives SOCKET_EBUSY. send(2). */
-SOCKET_API SocketFuture_T SocketAsync_write(SocketStream_T stream, const void *data, int64_t length,
-                                            int timeout_ms);
+SOCKET_API SocketFuture_T SocketAsync_write(SocketStream_T stream, SOCKET_LENT const void *data,
+                                            int64_t length, int timeout_ms);
 
 /* The same for `count` pieces in order (1 to 1024; the two arrays are copied, the pieces lent).
  * sendmsg(2). */
-SOCKET_API SocketFuture_T SocketAsync_writev(SocketStream_T stream, const void *const *data,
+SOCKET_API SocketFuture_T SocketAsync_writev(SocketStream_T stream,
+                                             SOCKET_LENT const void *const *data,
                                              const int64_t *lengths, int count, int timeout_ms);
 
 /* Receives one datagram into `buffer` (required, lent until the future ends). The result is its
@@ -89,14 +90,16 @@ SOCKET_API SocketFuture_T SocketAsync_writev(SocketStream_T stream, const void *
  * of a datagram sent earlier (SOCKET_ECONNREFUSED and the like, see SOCKET_DATAGRAM_ERROR) ends it
  * as well. NULL with SOCKET_ESTATE for a socket that was started or has no address yet. One at a
  * time. recvfrom(2). */
-SOCKET_API SocketFuture_T SocketAsync_receive_from(SocketDgram_T dgram, void *buffer,
+SOCKET_API SocketFuture_T SocketAsync_receive_from(SocketDgram_T dgram, SOCKET_LENT void *buffer,
                                                    int64_t capacity, int timeout_ms);
 
 /* Sends one datagram to `address`, or to the connected peer if address is NULL, as soon as there is
  * room for it; `data` is lent until the future ends. The result is `length`. What is wrong with the
  * address gives NULL, as SocketDgram_send_to says. One at a time. sendto(2). */
-SOCKET_API SocketFuture_T SocketAsync_send_to(SocketDgram_T dgram, const char *address,
-                                              const void *data, int64_t length, int timeout_ms);
+SOCKET_API SocketFuture_T SocketAsync_send_to(SocketDgram_T dgram,
+                                              SOCKET_NULLABLE const char *address,
+                                              SOCKET_LENT const void *data, int64_t length,
+                                              int timeout_ms);
 
 /* SocketAsync_read into the writable room of a buffer, which grows as by SocketBuf_reserve for 1
  * byte if it has none. What came is readable when the future ends, however it ends; the outcome's

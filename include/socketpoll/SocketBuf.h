@@ -73,8 +73,8 @@ SOCKET_API SocketBuf_T SocketBuf_new(int64_t capacity);
  * the buffer that the call is about. `release` NULL: the memory lives for ever. Adding copies. The
  * caller frees the buffer. NULL with SOCKET_EINVAL, SOCKET_ENOMEM or SOCKET_ELIMIT; `release` is
  * not called then. */
-SOCKET_API SocketBuf_T SocketBuf_new_ref(const void *data, int64_t length, SocketRelease_T release,
-                                         void *user);
+SOCKET_API SocketBuf_T SocketBuf_new_ref(SOCKET_LENT const void *data, int64_t length,
+                                         SOCKET_NULLABLE SocketRelease_T release, void *user);
 
 /* A new buffer that shares `length` readable bytes from `offset` on with this one, and has its
  * limit and its pool. Taking and freeing either does nothing to the other. The caller frees it.

@@ -103,24 +103,28 @@ SOCKET_API int64_t SocketCompletionPort_connect(SocketCompletionPort_T port, int
 
 /* Receives up to `length` bytes, or one datagram, which ends with SOCKET_EMSGSIZE where it is
  * longer. SOCKET_EINVAL: `buffer` NULL and `length` not 0. See WSARecv. */
-SOCKET_API int64_t SocketCompletionPort_receive(SocketCompletionPort_T port, int fd, void *buffer,
+SOCKET_API int64_t SocketCompletionPort_receive(SocketCompletionPort_T port, int fd,
+                                                SOCKET_NULLABLE SOCKET_LENT void *buffer,
                                                 uint32_t length, void *user);
 
 /* Sends all `length` bytes, or one datagram. SOCKET_EINVAL as above. See WSASend. */
 SOCKET_API int64_t SocketCompletionPort_send(SocketCompletionPort_T port, int fd,
-                                             const void *buffer, uint32_t length, void *user);
+                                             SOCKET_LENT const void *buffer, uint32_t length,
+                                             void *user);
 
 /* Receives one datagram. `sender`, which may be NULL, has room for `sender_size` characters and
  * must stay as long as the buffer; the sender's address is written to it as connect takes it, cut
  * off where it does not fit (64 are always enough). SOCKET_EINVAL as above, and for a negative
  * `sender_size`. See WSARecvFrom. */
 SOCKET_API int64_t SocketCompletionPort_receive_from(SocketCompletionPort_T port, int fd,
-                                                     void *buffer, uint32_t length, char *sender,
+                                                     SOCKET_NULLABLE SOCKET_LENT void *buffer,
+                                                     uint32_t length,
+                                                     SOCKET_NULLABLE SOCKET_LENT char *sender,
                                                      int sender_size, void *user);
 
 /* Sends one datagram to an address as connect takes it. SOCKET_EINVAL as above. See WSASendTo. */
 SOCKET_API int64_t SocketCompletionPort_send_to(SocketCompletionPort_T port, int fd,
-                                                const void *buffer, uint32_t length,
+                                                SOCKET_LENT const void *buffer, uint32_t length,
                                                 const char *address, void *user);
 
 /* Sends `length` bytes of the open file `file` from `offset` on over a stream socket, at most

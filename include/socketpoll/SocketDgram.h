@@ -77,7 +77,8 @@ SOCKET_API void SocketDgram_free(SocketDgram_T *dgram);
 
 /* The socket's events go to `callback` with `user` (kept, not touched), or are pulled with `user`
  * if callback is NULL. */
-SOCKET_API int SocketDgram_set_callback(SocketDgram_T dgram, SocketCallback_T callback, void *user);
+SOCKET_API int SocketDgram_set_callback(SocketDgram_T dgram,
+                                        SOCKET_NULLABLE SocketCallback_T callback, void *user);
 
 /* Binds to a local address; port 0 picks a free one. 0, SOCKET_ESTATE once it has a socket (it was
  * bound, connected, or has sent), SOCKET_EADDRINUSE (a unix path that exists among them),
@@ -90,7 +91,7 @@ SOCKET_API int SocketDgram_bind(SocketDgram_T dgram, const char *address);
  * not connected. 0, SOCKET_ENETUNREACH, SOCKET_EACCES, SOCKET_ENOENT or SOCKET_ECONNREFUSED (nobody
  * is bound to the unix name), and what is said above of addresses and sockets; the socket is then
  * as before. connect(2). */
-SOCKET_API int SocketDgram_connect(SocketDgram_T dgram, const char *address);
+SOCKET_API int SocketDgram_connect(SocketDgram_T dgram, SOCKET_NULLABLE const char *address);
 
 /* Starts to receive, as soon as there is a socket; after SocketDgram_pause goes on. 0, or
  * SOCKET_EBUSY while SocketAsync_receive_from is under way. */
@@ -113,14 +114,15 @@ SOCKET_API int SocketDgram_send_to(SocketDgram_T dgram, const char *address, con
 /* The same to the one that the token `source` stands for. 0, SOCKET_EBADHANDLE (the token is not
  * valid), SOCKET_ENOTCONN (a unix socket without a name), SOCKET_ESTATE (connected by now, to
  * another one), and what is said above of sending. */
-SOCKET_API int SocketDgram_reply(SocketDgram_T dgram, void *source, const void *data,
+SOCKET_API int SocketDgram_reply(SocketDgram_T dgram, SOCKET_OPAQUE void *source, const void *data,
                                  int64_t length);
 
 /* Writes the address that the token `source` stands for, with a final NUL, into `out` (required,
  * yours), in the form that SocketDgram_send_to takes, and returns its length. SOCKET_EBADHANDLE
  * (the token is not valid), SOCKET_ENOTCONN (a unix socket without a name), SOCKET_EINVAL if
  * capacity is too small (128 is enough). */
-SOCKET_API int SocketDgram_get_sender(SocketDgram_T dgram, void *source, char *out, int capacity);
+SOCKET_API int SocketDgram_get_sender(SocketDgram_T dgram, SOCKET_OPAQUE void *source, char *out,
+                                      int capacity);
 
 /* The token of whoever sent what SocketAsync_receive_from received last, or to whom what it was
  * told of had gone: valid until the next one begins. NULL with SOCKET_ESTATE if there is none. */
@@ -141,7 +143,7 @@ SOCKET_API int SocketDgram_set_batch(SocketDgram_T dgram, int count, int bytes_e
  * the next one met an error, which sending it again will tell; SOCKET_DRAINED follows if that was
  * SOCKET_EAGAIN. If the first met one, that error, as of SocketDgram_send and SocketDgram_send_to.
  * SOCKET_EINVAL for a negative count, or NULL arrays with a count. */
-SOCKET_API int SocketDgram_send_batch(SocketDgram_T dgram, const char *address,
+SOCKET_API int SocketDgram_send_batch(SocketDgram_T dgram, SOCKET_NULLABLE const char *address,
                                       const void *const *data, const int64_t *lengths, int count);
 
 /* The same, each to the one that the token sources[i] stands for; errors as of SocketDgram_reply.
@@ -155,12 +157,13 @@ SOCKET_API int SocketDgram_reply_batch(SocketDgram_T dgram, void *const *sources
  * allows no such segments. Returns the bytes that went, in whole segments, and stops early as
  * SocketDgram_send_batch does. length 0 sends nothing. SOCKET_EINVAL unless 1 <= segment_size <=
  * 65507, or for a negative length. */
-SOCKET_API int64_t SocketDgram_send_segments(SocketDgram_T dgram, const char *address,
-                                             const void *data, int64_t length, int segment_size);
+SOCKET_API int64_t SocketDgram_send_segments(SocketDgram_T dgram,
+                                             SOCKET_NULLABLE const char *address, const void *data,
+                                             int64_t length, int segment_size);
 
 /* The same to the one that the token `source` stands for; errors as of SocketDgram_reply. */
-SOCKET_API int64_t SocketDgram_reply_segments(SocketDgram_T dgram, void *source, const void *data,
-                                              int64_t length, int segment_size);
+SOCKET_API int64_t SocketDgram_reply_segments(SocketDgram_T dgram, SOCKET_OPAQUE void *source,
+                                              const void *data, int64_t length, int segment_size);
 
 /* 1: lets the kernel join datagrams of one sender on their way up, UDP_GRO of udp(7); each is still
  * delivered by itself. Each room of a batch then has 64 KiB at least. Default 0. Takes effect with
@@ -206,7 +209,8 @@ SOCKET_API int SocketDgram_set_multicast_loop(SocketDgram_T dgram, int on);
 /* The interface by which datagrams to groups leave, by its name ("eth0") or one of its addresses
  * ("192.0.2.1"); NULL or "", the default: the system chooses. SOCKET_EADDRNOTAVAIL if there is none
  * such. IP_MULTICAST_IF, ip(7) and ipv6(7). */
-SOCKET_API int SocketDgram_set_multicast_interface(SocketDgram_T dgram, const char *interface_name);
+SOCKET_API int SocketDgram_set_multicast_interface(SocketDgram_T dgram,
+                                                   SOCKET_NULLABLE const char *interface_name);
 
 /* Receives what is sent to `group` ("239.1.2.3", "ff02::fb") and the port that the socket is bound
  * to, by the interface that `interface_name` names as above. 0, SOCKET_ESTATE before there is a

@@ -44,7 +44,8 @@ SOCKET_API int SocketFuture_release(SocketFuture_T future);
  * takes effect in the loop's next turn. Any thread. 0; SOCKET_ESTATE if that was done before, or if
  * it is an operation's or has been canceled; SOCKET_EINVAL (status > 0, result < 0); SOCKET_ENOMEM.
  */
-SOCKET_API int SocketFuture_complete(SocketFuture_T future, int status, int64_t result, void *data);
+SOCKET_API int SocketFuture_complete(SocketFuture_T future, int status, int64_t result,
+                                     SOCKET_OPAQUE void *data);
 
 /* Ends it with SOCKET_ECANCELED, at once: the caller's memory is free when this returns. 0, also if
  * it has ended already, which changes nothing. Bytes that were moved before are not taken back:
@@ -54,7 +55,8 @@ SOCKET_API int SocketFuture_cancel(SocketFuture_T future);
 /* SOCKET_COMPLETED goes to `callback` with `user` (kept, not touched), or is pulled if callback is
  * NULL. If the future has ended already, in the loop's next delivery; never from inside this call.
  * Once delivered it is not delivered again. 0. */
-SOCKET_API int SocketFuture_then(SocketFuture_T future, SocketCallback_T callback, void *user);
+SOCKET_API int SocketFuture_then(SocketFuture_T future, SOCKET_NULLABLE SocketCallback_T callback,
+                                 void *user);
 
 /* Waits until it has ended, up to timeout_ms (0: looks and runs one turn; -1: no limit). On the
  * loop's thread this runs the loop, whether or not it is called from inside a callback of the loop:

@@ -61,8 +61,8 @@ SOCKET_API int64_t SocketHTTP_get_body_length(SocketHTTP_T exchange);
 
 /* The exchange's further events (SOCKET_HTTP_BODY, _BODY_END, _DRAINED, _CLOSED) go to `callback`
  * with `user` (kept, not touched), or are pulled if callback is NULL. */
-SOCKET_API int SocketHTTP_set_callback(SocketHTTP_T exchange, SocketCallback_T callback,
-                                       void *user);
+SOCKET_API int SocketHTTP_set_callback(SocketHTTP_T exchange,
+                                       SOCKET_NULLABLE SocketCallback_T callback, void *user);
 
 /* Asks for the body, or for more of it after SocketHTTP_pause_body: SOCKET_HTTP_BODY any number of
  * times, then SOCKET_HTTP_BODY_END. Sends 100 Continue if the client waits for it. A body that is
@@ -87,8 +87,9 @@ SOCKET_API int SocketHTTP_set_header(SocketHTTP_T exchange, const char *name, co
  * `body`, copied as far as the kernel does not take them at once (NULL only with length 0). To a
  * HEAD request, and with 204 and 304, no body is sent. 0; SOCKET_EINVAL; SOCKET_ESTATE if it was
  * answered already; the codes of SocketStream_write when the connection is broken. */
-SOCKET_API int SocketHTTP_respond(SocketHTTP_T exchange, int status, const char *content_type,
-                                  const void *body, int64_t length);
+SOCKET_API int SocketHTTP_respond(SocketHTTP_T exchange, int status,
+                                  SOCKET_NULLABLE const char *content_type,
+                                  SOCKET_NULLABLE const void *body, int64_t length);
 
 /* Sends the head of a response whose body follows by SocketHTTP_write: of `length` bytes in all,
  * or, with -1, of a length not known yet (chunked; to HTTP/1.0 ended by closing). As

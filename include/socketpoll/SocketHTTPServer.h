@@ -52,7 +52,8 @@ SOCKET_API void SocketHTTPServer_free(SocketHTTPServer_T *server);
  * At any time. 0, SOCKET_EINVAL for a bad method or pattern, SOCKET_EEXIST, SOCKET_ELIMIT,
  * SOCKET_ENOMEM. */
 SOCKET_API int SocketHTTPServer_route(SocketHTTPServer_T server, const char *method,
-                                      const char *pattern, SocketHTTPHandler_T handler, void *user);
+                                      const char *pattern,
+                                      SOCKET_NULLABLE SocketHTTPHandler_T handler, void *user);
 
 /* Puts `handler` (required) in front of all routes, after those put there before. It answers the
  * exchange or passes it on with SocketHTTP_next. Requests that no route matches go through it as
@@ -108,13 +109,13 @@ SOCKET_API int SocketHTTPServer_set_stop_grace(SocketHTTPServer_T server, int64_
 
 /* SOCKET_HTTP_STOPPED, SOCKET_ACCEPT_STALLED and SOCKET_ACCEPT_RESUMED go to `callback` with `user`
  * (kept, not touched), or are pulled if callback is NULL. */
-SOCKET_API int SocketHTTPServer_set_callback(SocketHTTPServer_T server, SocketCallback_T callback,
-                                             void *user);
+SOCKET_API int SocketHTTPServer_set_callback(SocketHTTPServer_T server,
+                                             SOCKET_NULLABLE SocketCallback_T callback, void *user);
 
 /* `log` (NULL: none) is called with each exchange once its response has ended or failed, for an
  * access log. It must not answer. Requests that were malformed are not logged. */
-SOCKET_API int SocketHTTPServer_set_log(SocketHTTPServer_T server, SocketHTTPHandler_T log,
-                                        void *user);
+SOCKET_API int SocketHTTPServer_set_log(SocketHTTPServer_T server,
+                                        SOCKET_NULLABLE SocketHTTPHandler_T log, void *user);
 
 /* The limits, with their defaults and answers above. Bytes or counts, at least 1 (max_body: 0),
  * from the next request on; times in ms, at least 1 or -1 for none, at once. 0 or SOCKET_EINVAL. */

@@ -26,8 +26,8 @@ SOCKET_API void SocketListener_free(SocketListener_T *listener);
 
 /* SOCKET_ACCEPTED, SOCKET_ACCEPT_STALLED and SOCKET_ACCEPT_RESUMED go to `callback` with `user`
  * (kept, not touched), or are pulled if callback is NULL. At any time. */
-SOCKET_API int SocketListener_set_callback(SocketListener_T listener, SocketCallback_T callback,
-                                           void *user);
+SOCKET_API int SocketListener_set_callback(SocketListener_T listener,
+                                           SOCKET_NULLABLE SocketCallback_T callback, void *user);
 
 /* Connections that the kernel keeps for us until we accept them, listen(2). SOCKET_EINVAL under 1;
  * SOCKET_ESTATE once it listens. */

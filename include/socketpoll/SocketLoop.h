@@ -71,7 +71,7 @@ typedef void (*SocketCallback_T)(const SocketCompletion_T *event, void *user);
  * SocketLoop_new). The caller frees it. It belongs to the calling thread. Any thread.
  * NULL with SOCKET_ENOMEM, SOCKET_EMFILE, SOCKET_ENFILE, or SOCKET_ENOTSUP for an unknown name. */
 SOCKET_API SocketLoop_T SocketLoop_new(void);
-SOCKET_API SocketLoop_T SocketLoop_new_backend(const char *name);
+SOCKET_API SocketLoop_T SocketLoop_new_backend(SOCKET_NULLABLE const char *name);
 
 /* Frees the loop and everything that still stands on it: those handles are stale from here on,
  * their sockets are closed, their undelivered events are dropped. Inside a callback of this loop it
@@ -114,7 +114,8 @@ SOCKET_API int SocketLoop_stop(SocketLoop_T loop);
  * NULL, the event is pulled. Posts of one thread arrive in their order. `user` is kept, not
  * touched; posts still queued when the loop is freed are dropped. Any thread. 0 or SOCKET_ENOMEM.
  */
-SOCKET_API int SocketLoop_post(SocketLoop_T loop, SocketCallback_T callback, void *user);
+SOCKET_API int SocketLoop_post(SocketLoop_T loop, SOCKET_NULLABLE SocketCallback_T callback,
+                               void *user);
 
 /* The loop's time in milliseconds: CLOCK_MONOTONIC, read once a turn. */
 SOCKET_API int64_t SocketLoop_now(SocketLoop_T loop);

@@ -93,8 +93,8 @@ SOCKET_API void SocketPipeline_free(SocketPipeline_T *pipeline);
 
 /* SOCKET_PROGRESS and SOCKET_FINISHED go to `callback` with `user` (kept, not touched), or are
  * pulled if it is NULL. 0. */
-SOCKET_API int SocketPipeline_set_callback(SocketPipeline_T pipeline, SocketCallback_T callback,
-                                           void *user);
+SOCKET_API int SocketPipeline_set_callback(SocketPipeline_T pipeline,
+                                           SOCKET_NULLABLE SocketCallback_T callback, void *user);
 
 /* ---- The source: one of these. 0; SOCKET_EINVAL for NULL, a negative offset or length < -1. */
 
@@ -114,7 +114,7 @@ SOCKET_API int SocketPipeline_from_fd(SocketPipeline_T pipeline, int fd, int64_t
 SOCKET_API int SocketPipeline_from_stream(SocketPipeline_T pipeline, SocketStream_T stream);
 
 /* `length` bytes of memory, lent until the pipeline has ended or is freed. */
-SOCKET_API int SocketPipeline_from_memory(SocketPipeline_T pipeline, const void *data,
+SOCKET_API int SocketPipeline_from_memory(SocketPipeline_T pipeline, SOCKET_LENT const void *data,
                                           int64_t length);
 
 /* What `pull` (required) writes. */

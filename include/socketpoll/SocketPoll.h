@@ -76,7 +76,7 @@ SOCKET_API SocketPoll_T SocketPoll_new(int max_events);
 
 /* The same over the backend of that name ("epoll", "kqueue", "poll", "iocp"); NULL `name` is
  * SocketPoll_new. */
-SOCKET_API SocketPoll_T SocketPoll_new_backend(const char *name, int max_events);
+SOCKET_API SocketPoll_T SocketPoll_new_backend(SOCKET_NULLABLE const char *name, int max_events);
 
 /* Ends *poll and sets it to NULL; NULL, or a variable that holds NULL, is accepted. Descriptors
  * stay open: they are the caller's. Threads blocked in SocketPoll_wait return -1 with EINVAL. Safe
@@ -93,13 +93,13 @@ SOCKET_API void SocketPoll_free(SocketPoll_T *poll);
  * EINVAL (unknown bits; EXCLUSIVE with ONESHOT or PEER_CLOSED; the poll's own descriptor),
  * ELOOP (polls that watch one another), ENOSPC (the limit of SocketPoll_setmaxregistered, or
  * the system's), ENOMEM. See epoll_ctl(2). */
-SOCKET_API int SocketPoll_add(SocketPoll_T poll, int fd, int events, void *data);
+SOCKET_API int SocketPoll_add(SocketPoll_T poll, int fd, int events, SOCKET_OPAQUE void *data);
 
 /* Replaces bits and data, and arms anew: a condition that holds now is reported again, and a
  * one-shot that has fired may fire once more.
  * -1: ENOENT (open but not registered, or the number is another file now), EBADF (not open),
  * EINVAL (bits as above), ENOMEM. */
-SOCKET_API int SocketPoll_mod(SocketPoll_T poll, int fd, int events, void *data);
+SOCKET_API int SocketPoll_mod(SocketPoll_T poll, int fd, int events, SOCKET_OPAQUE void *data);
 
 /* Sets `add_events`, then clears `remove_events`, keeps the data and arms anew. Errors as for
  * mod. */
@@ -154,7 +154,8 @@ SOCKET_API int SocketPoll_getregisteredcount(SocketPoll_T poll);
 /* Writes the registered descriptors in ascending order into `fds`, at most `max`; returns how many
  * were written. NULL with a `max` of 0 writes nothing and returns how many there are.
  * -1: EINVAL (`max` negative, or NULL with another `max`). */
-SOCKET_API int SocketPoll_get_registered_sockets(SocketPoll_T poll, int *fds, int max);
+SOCKET_API int SocketPoll_get_registered_sockets(SocketPoll_T poll, SOCKET_NULLABLE int *fds,
+                                                 int max);
 
 /* How many descriptors may be registered; 0, the default, is no limit of the library's own. An add
  * beyond it gives ENOSPC. Set: -1 with EINVAL for a negative limit or one below the present

@@ -81,8 +81,8 @@ typedef void (*SocketResolverCancel_T)(SocketQuery_T query, void *user);
 /* From now on names of this loop are asked of `hook` (NULL: of the process's threads again) with
  * `user` (kept, not touched); questions under way stay where they are. `cancel` may be NULL.
  * Answers of a hook are not cached. 0. */
-SOCKET_API int SocketResolver_set_hook(SocketLoop_T loop, SocketResolverHook_T hook,
-                                       SocketResolverCancel_T cancel, void *user);
+SOCKET_API int SocketResolver_set_hook(SocketLoop_T loop, SOCKET_NULLABLE SocketResolverHook_T hook,
+                                       SOCKET_NULLABLE SocketResolverCancel_T cancel, void *user);
 
 /* An answer: a numeric address without a port, "192.0.2.1", "2001:db8::1" (copied), the best first.
  * What is added in one turn of the loop is used together; a connection that is waiting begins with

@@ -79,7 +79,7 @@ SOCKET_API SocketStream_T SocketStream_new_fd(SocketLoop_T loop, int fd);
  * Both loops are the calling thread's. a and b are required, and left alone on failure; the caller
  * frees both streams. socketpair(2). 0, SOCKET_EINVAL, SOCKET_EMFILE, SOCKET_ENFILE, SOCKET_ENOMEM
  * or SOCKET_ENOTSUP (a simulated loop). */
-SOCKET_API int SocketStream_new_socketpair(SocketLoop_T loop, SocketLoop_T loop_b,
+SOCKET_API int SocketStream_new_socketpair(SocketLoop_T loop, SOCKET_NULLABLE SocketLoop_T loop_b,
                                            SocketStream_T *a, SocketStream_T *b);
 
 /* The two ends of a pipe, in the same way. pipe2(2). SOCKET_ENOTSUP on Windows (SOCKET_CAN_PIPES).
@@ -93,8 +93,8 @@ SOCKET_API void SocketStream_free(SocketStream_T *stream);
 
 /* The stream's events go to `callback` with `user` (kept, not touched), or are pulled with `user`
  * if callback is NULL. An accepted stream starts in pull delivery. */
-SOCKET_API int SocketStream_set_callback(SocketStream_T stream, SocketCallback_T callback,
-                                         void *user);
+SOCKET_API int SocketStream_set_callback(SocketStream_T stream,
+                                         SOCKET_NULLABLE SocketCallback_T callback, void *user);
 
 /* Gives the connection to another loop, which any thread may own: for one listener that deals its
  * connections out to many loops (SocketWorkers.h). On success `stream` is stale; on the other
@@ -106,7 +106,7 @@ SOCKET_API int SocketStream_set_callback(SocketStream_T stream, SocketCallback_T
  * output is queued; SOCKET_ENOTCONN, SOCKET_ECLOSED, SOCKET_ENOMEM; SOCKET_ENOTSUP for a simulated
  * stream, and for one that is no plain socket. Whatever fails leaves the stream as it was. */
 SOCKET_API int SocketStream_move(SocketStream_T stream, SocketLoop_T loop,
-                                 SocketCallback_T callback, void *user);
+                                 SOCKET_NULLABLE SocketCallback_T callback, void *user);
 
 /* Starts reading, and after SocketStream_pause goes on. In push delivery the bytes lie in the
  * loop's scratch memory, at most 64 KiB an event; in pull delivery at most 16 KiB an event, one
@@ -132,8 +132,8 @@ SOCKET_API int64_t SocketStream_write(SocketStream_T stream, const void *data, i
 /* The same without a copy: `data` must stay as it is until `release (data, user)` is called
  * (required), which happens exactly once if this function returns 0 or more, and not at all if it
  * fails. */
-SOCKET_API int64_t SocketStream_write_ref(SocketStream_T stream, const void *data, int64_t length,
-                                          SocketRelease_T release, void *user);
+SOCKET_API int64_t SocketStream_write_ref(SocketStream_T stream, SOCKET_LENT const void *data,
+                                          int64_t length, SocketRelease_T release, void *user);
 
 /* Ends our sending side once the queue is empty; reading goes on: shutdown(2) with SHUT_WR, or
  * close(2) of a pipe's writing end. 0, SOCKET_ECLOSED, SOCKET_ENOTCONN, SOCKET_ESTATE (open for
@@ -194,8 +194,10 @@ SOCKET_API int SocketStream_get_fd(SocketStream_T stream);
 /* Who the peer is, as the kernel knows it from when it connected or made the pair: its process, -1
  * where the system does not tell, its effective user and group. Each pointer may be NULL.
  * SO_PEERCRED, unix(7); getpeereid(3). 0, SOCKET_ENOTCONN, SOCKET_ECLOSED or SOCKET_ENOTSUP. */
-SOCKET_API int SocketStream_get_peer_credentials(SocketStream_T stream, int64_t *pid, int64_t *uid,
-                                                 int64_t *gid);
+SOCKET_API int SocketStream_get_peer_credentials(SocketStream_T stream,
+                                                 SOCKET_NULLABLE int64_t *pid,
+                                                 SOCKET_NULLABLE int64_t *uid,
+                                                 SOCKET_NULLABLE int64_t *gid);
 
 /* Sends `length` bytes, at least 1, with copies of `count` descriptors, 1 to 16, which arrive with
  * the first of them; yours stay yours and may be closed at once. All or nothing: descriptors cannot
@@ -229,6 +231,7 @@ SOCKET_API int SocketStream_set_raw(SocketStream_T stream, int on);
 
 /* The size of its window in characters; 0 where nobody knows. Each pointer may be NULL. 0,
  * SOCKET_ENOTSUP (no terminal) or SOCKET_ECLOSED. TIOCGWINSZ, tty_ioctl(4). */
-SOCKET_API int SocketStream_get_window(SocketStream_T stream, int *columns, int *rows);
+SOCKET_API int SocketStream_get_window(SocketStream_T stream, SOCKET_NULLABLE int *columns,
+                                       SOCKET_NULLABLE int *rows);
 
 #endif

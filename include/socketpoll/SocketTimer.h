@@ -19,7 +19,8 @@ SOCKET_API void SocketTimer_free(SocketTimer_T *timer);
 
 /* SOCKET_TIMER goes to `callback` with `user` (kept, not touched), or is pulled if callback is
  * NULL. */
-SOCKET_API int SocketTimer_set_callback(SocketTimer_T timer, SocketCallback_T callback, void *user);
+SOCKET_API int SocketTimer_set_callback(SocketTimer_T timer,
+                                        SOCKET_NULLABLE SocketCallback_T callback, void *user);
 
 /* Starts the timer, or reschedules it if it runs: due in delay_ms (0: in the next turn), and then,
  * if period_ms > 0, at each multiple of period_ms after that, without drift. Never early. Inside a

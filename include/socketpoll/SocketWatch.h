@@ -26,7 +26,8 @@ SOCKET_API void SocketWatch_free(SocketWatch_T *watch);
 /* SOCKET_READY goes to `callback` with `user` (kept, not touched), or is pulled if callback is
  * NULL. A pulled event is reported once for each SocketLoop_wait while the descriptor stays ready.
  */
-SOCKET_API int SocketWatch_set_callback(SocketWatch_T watch, SocketCallback_T callback, void *user);
+SOCKET_API int SocketWatch_set_callback(SocketWatch_T watch,
+                                        SOCKET_NULLABLE SocketCallback_T callback, void *user);
 
 /* Replaces the events watched for. 0, SOCKET_EINVAL, or what adding the descriptor anew may give.
  */

@@ -54,8 +54,8 @@ SOCKET_API int SocketWorkers_processors(void);
  * code, SOCKET_EINVAL (count), SOCKET_ESTATE (started already, and not joined since),
  * SOCKET_ESTOPPED (SocketWorkers_stop came first), SOCKET_ELIMIT (no more threads, pthread_create),
  * SOCKET_ENOMEM, SOCKET_EMFILE, SOCKET_ENFILE. */
-SOCKET_API int SocketWorkers_start(SocketWorkers_T workers, int count, SocketWorkersSetup_T setup,
-                                   void *user);
+SOCKET_API int SocketWorkers_start(SocketWorkers_T workers, int count,
+                                   SOCKET_NULLABLE SocketWorkersSetup_T setup, void *user);
 
 /* The index of the worker with which the latest start failed; -1 if none did. */
 SOCKET_API int SocketWorkers_get_failed(SocketWorkers_T workers);

@@ -2,6 +2,8 @@
  * stay, for what the library does as a thread ends and on threads of its own. */
 #include "cmocka_c.h"
 
+#include <SocketPoll.h>
+
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -39,21 +41,22 @@ static void await_stage(int wanted) {
   pthread_mutex_unlock(&mutex);
 }
 
-static int (*wait_for)(void *, void **, int);
-static void *(*make)(int);
-static void (*destroy)(void **);
+static SocketPoll_T (*make)(int);
+static int (*wait_for)(SocketPoll_T, SocketEvent_T **, int);
+static void (*destroy)(SocketPoll_T *);
 
 static int use_once(void) {
-  void *poll = make(0), *events = NULL;
+  SocketPoll_T poll = make(0);
+  SocketEvent_T *events = NULL;
   const int count = wait_for(poll, &events, 0);
   destroy(&poll);
   return count == 0 && !poll;
 }
 
 static void *use(void *library) {
-  make = (void *(*)(int))function(library, "SocketPoll_new");
-  wait_for = (int (*)(void *, void **, int))function(library, "SocketPoll_wait");
-  destroy = (void (*)(void **))function(library, "SocketPoll_free");
+  make = (SocketPoll_T(*)(int))function(library, "SocketPoll_new");
+  wait_for = (int (*)(SocketPoll_T, SocketEvent_T **, int))function(library, "SocketPoll_wait");
+  destroy = (void (*)(SocketPoll_T *))function(library, "SocketPoll_free");
   int used = use_once();
   reach(1);
   await_stage(2);

@@ -580,6 +580,99 @@ EXPECT_NULL(SocketWorkers_T, SocketWorkers_get_loop, SocketWorkers_get_loop(hand
 EXPECT_NUMBER(SocketWorkers_T, SocketWorkers_stop, SocketWorkers_stop(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketWorkers_T, SocketWorkers_join, SocketWorkers_join(handle, 0), SOCKET_EBADHANDLE)
 
+/* What is required and not there. */
+WITHOUT_EXPECT_NULL(SocketAsync_resolve_name, SocketAsync_resolve((SocketLoop_T)live_handle(KIND_SocketLoop_T), NULL, 1, 1))
+WITHOUT_EXPECT_NULL(SocketAsync_connect_address, SocketAsync_connect((SocketLoop_T)live_handle(KIND_SocketLoop_T), NULL, 1))
+WITHOUT_EXPECT_NULL(SocketAsync_read_buffer, SocketAsync_read((SocketStream_T)live_handle(KIND_SocketStream_T), NULL, 1, 1))
+WITHOUT_EXPECT_NULL(SocketAsync_read_exactly_buffer, SocketAsync_read_exactly((SocketStream_T)live_handle(KIND_SocketStream_T), NULL, 1, 1))
+WITHOUT_EXPECT_NULL(SocketAsync_read_until_buffer, SocketAsync_read_until((SocketStream_T)live_handle(KIND_SocketStream_T), NULL, 1, (void *)scratch, 1, 1))
+WITHOUT_EXPECT_NULL(SocketAsync_read_until_delimiter, SocketAsync_read_until((SocketStream_T)live_handle(KIND_SocketStream_T), (void *)scratch, 1, NULL, 1, 1))
+WITHOUT_EXPECT_NULL(SocketAsync_write_data, SocketAsync_write((SocketStream_T)live_handle(KIND_SocketStream_T), NULL, 1, 1))
+WITHOUT_EXPECT_NULL(SocketAsync_writev_data, SocketAsync_writev((SocketStream_T)live_handle(KIND_SocketStream_T), NULL, (void *)scratch, 1, 1))
+WITHOUT_EXPECT_NULL(SocketAsync_writev_lengths, SocketAsync_writev((SocketStream_T)live_handle(KIND_SocketStream_T), (void *)scratch, NULL, 1, 1))
+WITHOUT_EXPECT_NULL(SocketAsync_receive_from_buffer, SocketAsync_receive_from((SocketDgram_T)live_handle(KIND_SocketDgram_T), NULL, 1, 1))
+WITHOUT_EXPECT_NULL(SocketAsync_send_to_data, SocketAsync_send_to((SocketDgram_T)live_handle(KIND_SocketDgram_T), "text", NULL, 1, 1))
+WITHOUT_EXPECT_NULL(SocketBuf_new_ref_data, SocketBuf_new_ref(NULL, 1, (SocketRelease_T)unused_callback, (void *)scratch))
+WITHOUT_EXPECT_ERROR(SocketBuf_write_data, SocketBuf_write((SocketBuf_T)live_handle(KIND_SocketBuf_T), NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketBuf_peek_into, SocketBuf_peek((SocketBuf_T)live_handle(KIND_SocketBuf_T), 1, NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketBuf_find_data, SocketBuf_find((SocketBuf_T)live_handle(KIND_SocketBuf_T), NULL, 1, 1))
+WITHOUT_EXPECT_ERROR(SocketBuf_read_into, SocketBuf_read((SocketBuf_T)live_handle(KIND_SocketBuf_T), NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketBuf_get_u64_value, SocketBuf_get_u64((SocketBuf_T)live_handle(KIND_SocketBuf_T), NULL))
+WITHOUT_EXPECT_ERROR(SocketCompletionPort_wait_events, SocketCompletionPort_wait((SocketCompletionPort_T)live_handle(KIND_SocketCompletionPort_T), NULL, 1, 1))
+WITHOUT_EXPECT_ERROR(SocketCompletionPort_wait_one_event, SocketCompletionPort_wait_one((SocketCompletionPort_T)live_handle(KIND_SocketCompletionPort_T), NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketCompletionPort_connect_address, SocketCompletionPort_connect((SocketCompletionPort_T)live_handle(KIND_SocketCompletionPort_T), 1, NULL, (void *)scratch))
+WITHOUT_EXPECT_ERROR(SocketCompletionPort_send_buffer, SocketCompletionPort_send((SocketCompletionPort_T)live_handle(KIND_SocketCompletionPort_T), 1, NULL, 1, (void *)scratch))
+WITHOUT_EXPECT_ERROR(SocketCompletionPort_send_to_buffer, SocketCompletionPort_send_to((SocketCompletionPort_T)live_handle(KIND_SocketCompletionPort_T), 1, NULL, 1, "text", (void *)scratch))
+WITHOUT_EXPECT_ERROR(SocketCompletionPort_send_to_address, SocketCompletionPort_send_to((SocketCompletionPort_T)live_handle(KIND_SocketCompletionPort_T), 1, (void *)scratch, 1, NULL, (void *)scratch))
+WITHOUT_EXPECT_ERROR(SocketDgram_bind_address, SocketDgram_bind((SocketDgram_T)live_handle(KIND_SocketDgram_T), NULL))
+WITHOUT_EXPECT_ERROR(SocketDgram_send_data, SocketDgram_send((SocketDgram_T)live_handle(KIND_SocketDgram_T), NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketDgram_send_to_address, SocketDgram_send_to((SocketDgram_T)live_handle(KIND_SocketDgram_T), NULL, (void *)scratch, 1))
+WITHOUT_EXPECT_ERROR(SocketDgram_send_to_data, SocketDgram_send_to((SocketDgram_T)live_handle(KIND_SocketDgram_T), "text", NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketDgram_reply_data, SocketDgram_reply((SocketDgram_T)live_handle(KIND_SocketDgram_T), (void *)scratch, NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketDgram_get_sender_out, SocketDgram_get_sender((SocketDgram_T)live_handle(KIND_SocketDgram_T), (void *)scratch, NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketDgram_send_batch_data, SocketDgram_send_batch((SocketDgram_T)live_handle(KIND_SocketDgram_T), "text", NULL, (void *)scratch, 1))
+WITHOUT_EXPECT_ERROR(SocketDgram_send_batch_lengths, SocketDgram_send_batch((SocketDgram_T)live_handle(KIND_SocketDgram_T), "text", (void *)scratch, NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketDgram_reply_batch_sources, SocketDgram_reply_batch((SocketDgram_T)live_handle(KIND_SocketDgram_T), NULL, (void *)scratch, (void *)scratch, 1))
+WITHOUT_EXPECT_ERROR(SocketDgram_reply_batch_data, SocketDgram_reply_batch((SocketDgram_T)live_handle(KIND_SocketDgram_T), (void *)scratch, NULL, (void *)scratch, 1))
+WITHOUT_EXPECT_ERROR(SocketDgram_reply_batch_lengths, SocketDgram_reply_batch((SocketDgram_T)live_handle(KIND_SocketDgram_T), (void *)scratch, (void *)scratch, NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketDgram_send_segments_data, SocketDgram_send_segments((SocketDgram_T)live_handle(KIND_SocketDgram_T), "text", NULL, 1, 1))
+WITHOUT_EXPECT_ERROR(SocketDgram_reply_segments_data, SocketDgram_reply_segments((SocketDgram_T)live_handle(KIND_SocketDgram_T), (void *)scratch, NULL, 1, 1))
+WITHOUT_EXPECT_ERROR(SocketDgram_join_group, SocketDgram_join((SocketDgram_T)live_handle(KIND_SocketDgram_T), NULL, "text"))
+WITHOUT_EXPECT_ERROR(SocketDgram_join_interface_name, SocketDgram_join((SocketDgram_T)live_handle(KIND_SocketDgram_T), "text", NULL))
+WITHOUT_EXPECT_ERROR(SocketDgram_leave_group, SocketDgram_leave((SocketDgram_T)live_handle(KIND_SocketDgram_T), NULL, "text"))
+WITHOUT_EXPECT_ERROR(SocketDgram_leave_interface_name, SocketDgram_leave((SocketDgram_T)live_handle(KIND_SocketDgram_T), "text", NULL))
+WITHOUT_EXPECT_ERROR(SocketDgram_join_source_group, SocketDgram_join_source((SocketDgram_T)live_handle(KIND_SocketDgram_T), NULL, "text", "text"))
+WITHOUT_EXPECT_ERROR(SocketDgram_join_source_source, SocketDgram_join_source((SocketDgram_T)live_handle(KIND_SocketDgram_T), "text", NULL, "text"))
+WITHOUT_EXPECT_ERROR(SocketDgram_join_source_interface_name, SocketDgram_join_source((SocketDgram_T)live_handle(KIND_SocketDgram_T), "text", "text", NULL))
+WITHOUT_EXPECT_ERROR(SocketDgram_leave_source_group, SocketDgram_leave_source((SocketDgram_T)live_handle(KIND_SocketDgram_T), NULL, "text", "text"))
+WITHOUT_EXPECT_ERROR(SocketDgram_leave_source_source, SocketDgram_leave_source((SocketDgram_T)live_handle(KIND_SocketDgram_T), "text", NULL, "text"))
+WITHOUT_EXPECT_ERROR(SocketDgram_leave_source_interface_name, SocketDgram_leave_source((SocketDgram_T)live_handle(KIND_SocketDgram_T), "text", "text", NULL))
+WITHOUT_EXPECT_ERROR(SocketDgram_get_local_out, SocketDgram_get_local((SocketDgram_T)live_handle(KIND_SocketDgram_T), NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketDgram_get_peer_out, SocketDgram_get_peer((SocketDgram_T)live_handle(KIND_SocketDgram_T), NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketFuture_select_futures, SocketFuture_select(NULL, 1, 1))
+WITHOUT_EXPECT_ERROR(SocketFuture_all_done_futures, SocketFuture_all_done(NULL, 1, 1))
+WITHOUT_EXPECT_NULL(SocketFuture_any_futures, SocketFuture_any(NULL, 1))
+WITHOUT_EXPECT_NULL(SocketFuture_all_futures, SocketFuture_all(NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketHTTPServer_route_method, SocketHTTPServer_route((SocketHTTPServer_T)live_handle(KIND_SocketHTTPServer_T), NULL, "text", (SocketHTTPHandler_T)unused_callback, (void *)scratch))
+WITHOUT_EXPECT_ERROR(SocketHTTPServer_route_pattern, SocketHTTPServer_route((SocketHTTPServer_T)live_handle(KIND_SocketHTTPServer_T), "text", NULL, (SocketHTTPHandler_T)unused_callback, (void *)scratch))
+WITHOUT_EXPECT_ERROR(SocketHTTPServer_use_handler, SocketHTTPServer_use((SocketHTTPServer_T)live_handle(KIND_SocketHTTPServer_T), NULL, (void *)scratch))
+WITHOUT_EXPECT_ERROR(SocketHTTPServer_static_prefix, SocketHTTPServer_static((SocketHTTPServer_T)live_handle(KIND_SocketHTTPServer_T), NULL, "text", 1))
+WITHOUT_EXPECT_ERROR(SocketHTTPServer_static_folder, SocketHTTPServer_static((SocketHTTPServer_T)live_handle(KIND_SocketHTTPServer_T), "text", NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketHTTPServer_listen_address, SocketHTTPServer_listen((SocketHTTPServer_T)live_handle(KIND_SocketHTTPServer_T), NULL))
+WITHOUT_EXPECT_ERROR(SocketListener_listen_address, SocketListener_listen((SocketListener_T)live_handle(KIND_SocketListener_T), NULL))
+WITHOUT_EXPECT_ERROR(SocketListener_activation_name_out, SocketListener_activation_name(1, NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketListener_spawn_successor_program, SocketListener_spawn_successor(NULL, (void *)scratch, (void *)scratch, 1, (void *)scratch))
+WITHOUT_EXPECT_ERROR(SocketListener_spawn_successor_arguments, SocketListener_spawn_successor("text", NULL, (void *)scratch, 1, (void *)scratch))
+WITHOUT_EXPECT_ERROR(SocketListener_spawn_successor_fds, SocketListener_spawn_successor("text", (void *)scratch, NULL, 1, (void *)scratch))
+WITHOUT_EXPECT_ERROR(SocketListener_spawn_successor_pid, SocketListener_spawn_successor("text", (void *)scratch, (void *)scratch, 1, NULL))
+WITHOUT_EXPECT_ERROR(SocketLoop_wait_out, SocketLoop_wait((SocketLoop_T)live_handle(KIND_SocketLoop_T), NULL, 1, 1))
+WITHOUT_EXPECT_ERROR(SocketPipeline_from_file_path, SocketPipeline_from_file((SocketPipeline_T)live_handle(KIND_SocketPipeline_T), NULL, 1, 1))
+WITHOUT_EXPECT_ERROR(SocketPipeline_from_memory_data, SocketPipeline_from_memory((SocketPipeline_T)live_handle(KIND_SocketPipeline_T), NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketPipeline_from_callback_pull, SocketPipeline_from_callback((SocketPipeline_T)live_handle(KIND_SocketPipeline_T), NULL, (void *)scratch))
+WITHOUT_EXPECT_ERROR(SocketPipeline_to_file_path, SocketPipeline_to_file((SocketPipeline_T)live_handle(KIND_SocketPipeline_T), NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketPipeline_to_callback_push, SocketPipeline_to_callback((SocketPipeline_T)live_handle(KIND_SocketPipeline_T), NULL, (void *)scratch))
+WITHOUT_EXPECT_ERROR(SocketPipeline_add_transform_transform, SocketPipeline_add_transform((SocketPipeline_T)live_handle(KIND_SocketPipeline_T), NULL, (void *)scratch))
+WITHOUT_EXPECT_ERROR(SocketPipeline_emit_data, SocketPipeline_emit((SocketPipeline_T)live_handle(KIND_SocketPipeline_T), NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketPoll_wait_events, SocketPoll_wait((SocketPoll_T)live_handle(KIND_SocketPoll_T), NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketPoll_backend_capabilities_name, SocketPoll_backend_capabilities(NULL))
+WITHOUT_EXPECT_ERROR(SocketResolver_get_address_out, SocketResolver_get_address((SocketFuture_T)live_handle(KIND_SocketFuture_T), 1, NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketSimulation_pair_a, SocketSimulation_pair((SocketLoop_T)live_handle(KIND_SocketLoop_T), (SocketLoop_T)live_handle(KIND_SocketLoop_T), NULL, (void *)scratch))
+WITHOUT_EXPECT_ERROR(SocketSimulation_pair_b, SocketSimulation_pair((SocketLoop_T)live_handle(KIND_SocketLoop_T), (SocketLoop_T)live_handle(KIND_SocketLoop_T), (void *)scratch, NULL))
+WITHOUT_EXPECT_NULL(SocketStream_connect_address, SocketStream_connect((SocketLoop_T)live_handle(KIND_SocketLoop_T), NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketStream_new_socketpair_a, SocketStream_new_socketpair((SocketLoop_T)live_handle(KIND_SocketLoop_T), (SocketLoop_T)live_handle(KIND_SocketLoop_T), NULL, (void *)scratch))
+WITHOUT_EXPECT_ERROR(SocketStream_new_socketpair_b, SocketStream_new_socketpair((SocketLoop_T)live_handle(KIND_SocketLoop_T), (SocketLoop_T)live_handle(KIND_SocketLoop_T), (void *)scratch, NULL))
+WITHOUT_EXPECT_ERROR(SocketStream_new_pipe_reader, SocketStream_new_pipe((SocketLoop_T)live_handle(KIND_SocketLoop_T), NULL, (void *)scratch))
+WITHOUT_EXPECT_ERROR(SocketStream_new_pipe_writer, SocketStream_new_pipe((SocketLoop_T)live_handle(KIND_SocketLoop_T), (void *)scratch, NULL))
+WITHOUT_EXPECT_ERROR(SocketStream_write_data, SocketStream_write((SocketStream_T)live_handle(KIND_SocketStream_T), NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketStream_write_ref_data, SocketStream_write_ref((SocketStream_T)live_handle(KIND_SocketStream_T), NULL, 1, (SocketRelease_T)unused_callback, (void *)scratch))
+WITHOUT_EXPECT_ERROR(SocketStream_write_ref_release, SocketStream_write_ref((SocketStream_T)live_handle(KIND_SocketStream_T), (void *)scratch, 1, NULL, (void *)scratch))
+WITHOUT_EXPECT_ERROR(SocketStream_get_peer_out, SocketStream_get_peer((SocketStream_T)live_handle(KIND_SocketStream_T), NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketStream_get_local_out, SocketStream_get_local((SocketStream_T)live_handle(KIND_SocketStream_T), NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketStream_send_fds_data, SocketStream_send_fds((SocketStream_T)live_handle(KIND_SocketStream_T), NULL, 1, (void *)scratch, 1))
+WITHOUT_EXPECT_ERROR(SocketStream_send_fds_fds, SocketStream_send_fds((SocketStream_T)live_handle(KIND_SocketStream_T), (void *)scratch, 1, NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketStream_take_fds_out, SocketStream_take_fds((SocketStream_T)live_handle(KIND_SocketStream_T), NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketWorkers_set_name_prefix, SocketWorkers_set_name((SocketWorkers_T)live_handle(KIND_SocketWorkers_T), NULL))
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(bad_SocketAsync_sleep),
@@ -906,6 +999,97 @@ int main(void) {
       cmocka_unit_test(bad_SocketWorkers_get_loop),
       cmocka_unit_test(bad_SocketWorkers_stop),
       cmocka_unit_test(bad_SocketWorkers_join),
+      cmocka_unit_test(without_SocketAsync_resolve_name),
+      cmocka_unit_test(without_SocketAsync_connect_address),
+      cmocka_unit_test(without_SocketAsync_read_buffer),
+      cmocka_unit_test(without_SocketAsync_read_exactly_buffer),
+      cmocka_unit_test(without_SocketAsync_read_until_buffer),
+      cmocka_unit_test(without_SocketAsync_read_until_delimiter),
+      cmocka_unit_test(without_SocketAsync_write_data),
+      cmocka_unit_test(without_SocketAsync_writev_data),
+      cmocka_unit_test(without_SocketAsync_writev_lengths),
+      cmocka_unit_test(without_SocketAsync_receive_from_buffer),
+      cmocka_unit_test(without_SocketAsync_send_to_data),
+      cmocka_unit_test(without_SocketBuf_new_ref_data),
+      cmocka_unit_test(without_SocketBuf_write_data),
+      cmocka_unit_test(without_SocketBuf_peek_into),
+      cmocka_unit_test(without_SocketBuf_find_data),
+      cmocka_unit_test(without_SocketBuf_read_into),
+      cmocka_unit_test(without_SocketBuf_get_u64_value),
+      cmocka_unit_test(without_SocketCompletionPort_wait_events),
+      cmocka_unit_test(without_SocketCompletionPort_wait_one_event),
+      cmocka_unit_test(without_SocketCompletionPort_connect_address),
+      cmocka_unit_test(without_SocketCompletionPort_send_buffer),
+      cmocka_unit_test(without_SocketCompletionPort_send_to_buffer),
+      cmocka_unit_test(without_SocketCompletionPort_send_to_address),
+      cmocka_unit_test(without_SocketDgram_bind_address),
+      cmocka_unit_test(without_SocketDgram_send_data),
+      cmocka_unit_test(without_SocketDgram_send_to_address),
+      cmocka_unit_test(without_SocketDgram_send_to_data),
+      cmocka_unit_test(without_SocketDgram_reply_data),
+      cmocka_unit_test(without_SocketDgram_get_sender_out),
+      cmocka_unit_test(without_SocketDgram_send_batch_data),
+      cmocka_unit_test(without_SocketDgram_send_batch_lengths),
+      cmocka_unit_test(without_SocketDgram_reply_batch_sources),
+      cmocka_unit_test(without_SocketDgram_reply_batch_data),
+      cmocka_unit_test(without_SocketDgram_reply_batch_lengths),
+      cmocka_unit_test(without_SocketDgram_send_segments_data),
+      cmocka_unit_test(without_SocketDgram_reply_segments_data),
+      cmocka_unit_test(without_SocketDgram_join_group),
+      cmocka_unit_test(without_SocketDgram_join_interface_name),
+      cmocka_unit_test(without_SocketDgram_leave_group),
+      cmocka_unit_test(without_SocketDgram_leave_interface_name),
+      cmocka_unit_test(without_SocketDgram_join_source_group),
+      cmocka_unit_test(without_SocketDgram_join_source_source),
+      cmocka_unit_test(without_SocketDgram_join_source_interface_name),
+      cmocka_unit_test(without_SocketDgram_leave_source_group),
+      cmocka_unit_test(without_SocketDgram_leave_source_source),
+      cmocka_unit_test(without_SocketDgram_leave_source_interface_name),
+      cmocka_unit_test(without_SocketDgram_get_local_out),
+      cmocka_unit_test(without_SocketDgram_get_peer_out),
+      cmocka_unit_test(without_SocketFuture_select_futures),
+      cmocka_unit_test(without_SocketFuture_all_done_futures),
+      cmocka_unit_test(without_SocketFuture_any_futures),
+      cmocka_unit_test(without_SocketFuture_all_futures),
+      cmocka_unit_test(without_SocketHTTPServer_route_method),
+      cmocka_unit_test(without_SocketHTTPServer_route_pattern),
+      cmocka_unit_test(without_SocketHTTPServer_use_handler),
+      cmocka_unit_test(without_SocketHTTPServer_static_prefix),
+      cmocka_unit_test(without_SocketHTTPServer_static_folder),
+      cmocka_unit_test(without_SocketHTTPServer_listen_address),
+      cmocka_unit_test(without_SocketListener_listen_address),
+      cmocka_unit_test(without_SocketListener_activation_name_out),
+      cmocka_unit_test(without_SocketListener_spawn_successor_program),
+      cmocka_unit_test(without_SocketListener_spawn_successor_arguments),
+      cmocka_unit_test(without_SocketListener_spawn_successor_fds),
+      cmocka_unit_test(without_SocketListener_spawn_successor_pid),
+      cmocka_unit_test(without_SocketLoop_wait_out),
+      cmocka_unit_test(without_SocketPipeline_from_file_path),
+      cmocka_unit_test(without_SocketPipeline_from_memory_data),
+      cmocka_unit_test(without_SocketPipeline_from_callback_pull),
+      cmocka_unit_test(without_SocketPipeline_to_file_path),
+      cmocka_unit_test(without_SocketPipeline_to_callback_push),
+      cmocka_unit_test(without_SocketPipeline_add_transform_transform),
+      cmocka_unit_test(without_SocketPipeline_emit_data),
+      cmocka_unit_test(without_SocketPoll_wait_events),
+      cmocka_unit_test(without_SocketPoll_backend_capabilities_name),
+      cmocka_unit_test(without_SocketResolver_get_address_out),
+      cmocka_unit_test(without_SocketSimulation_pair_a),
+      cmocka_unit_test(without_SocketSimulation_pair_b),
+      cmocka_unit_test(without_SocketStream_connect_address),
+      cmocka_unit_test(without_SocketStream_new_socketpair_a),
+      cmocka_unit_test(without_SocketStream_new_socketpair_b),
+      cmocka_unit_test(without_SocketStream_new_pipe_reader),
+      cmocka_unit_test(without_SocketStream_new_pipe_writer),
+      cmocka_unit_test(without_SocketStream_write_data),
+      cmocka_unit_test(without_SocketStream_write_ref_data),
+      cmocka_unit_test(without_SocketStream_write_ref_release),
+      cmocka_unit_test(without_SocketStream_get_peer_out),
+      cmocka_unit_test(without_SocketStream_get_local_out),
+      cmocka_unit_test(without_SocketStream_send_fds_data),
+      cmocka_unit_test(without_SocketStream_send_fds_fds),
+      cmocka_unit_test(without_SocketStream_take_fds_out),
+      cmocka_unit_test(without_SocketWorkers_set_name_prefix),
       cmocka_unit_test(live_handles_are_unharmed),
   };
   if (set_recipes(recipes)) return 1;

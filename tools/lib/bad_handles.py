@@ -1,4 +1,5 @@
-"""Generates test/generated/bad_handles.c: one cmocka test for each function that takes a handle.
+"""Generates test/generated/bad_handles.c: one cmocka test for each function that takes a handle, and
+one for each pointer, string and callback that is required.
 
 The values that it is given and how the answer is judged are in test/bad_handles.h, written by hand.
 """
@@ -123,6 +124,25 @@ def test_lines(function):
             yield label, f'{macro}({second_type}, {label}, {attempt}{tail})'
 
 
+def missing_lines(function):
+    """For each required argument that is no handle: the call without it, all else being there."""
+    kinds = [kind_of(parameter) for parameter in function['parameters']]
+    if any(kind in ('handle', 'handles') and not LIVE[handle_type(parameter)]
+           for kind, parameter in zip(kinds, function['parameters'])):
+        return
+    there = {'string': lambda p: '"text"', 'number': lambda p: '1', 'variable': lambda p: '(void *)scratch',
+             'pointer': lambda p: '(void *)scratch', 'handles': lambda p: '(void *)scratch',
+             'callback': lambda p: f'({p["type"].split()[1]})unused_callback',
+             'handle': lambda p: f'({handle_type(p)})live_handle(KIND_{handle_type(p)})'}
+    arguments = [there[kind](parameter) for kind, parameter in zip(kinds, function['parameters'])]
+    for i, parameter in enumerate(function['parameters']):
+        if kinds[i] == 'handle' or parameter.get('nullable', True):
+            continue
+        call = f'{function["name"]}({", ".join([*arguments[:i], "NULL", *arguments[i + 1:]])})'
+        macro = judgement(function)[0].replace('NUMBER', 'ERROR').replace('ERRNO', 'ERROR')
+        yield f'{function["name"]}_{parameter["name"]}', f'WITHOUT_{macro}({function["name"]}_{parameter["name"]}, {call})'
+
+
 def check_table(manifest):
     for handle in manifest['handles']:
         name = handle['name']
@@ -182,8 +202,12 @@ def generate(manifest):
         if block:
             lines += [f'/* {header} */'] + [line for _, line in block] + ['']
             tests += [name for name, _ in block]
+    lines += ['/* What is required and not there. */']
+    missing = [t for function in manifest['functions'] for t in missing_lines(function)]
+    lines += [line for _, line in missing] + ['']
     lines += ['int main(void) {', '  const struct CMUnitTest tests[] = {']
     lines += [f'      cmocka_unit_test(bad_{name}),' for name in tests]
+    lines += [f'      cmocka_unit_test(without_{name}),' for name, _ in missing]
     lines += ['      cmocka_unit_test(live_handles_are_unharmed),', '  };',
               '  if (set_recipes(recipes)) return 1;',
               '  return cmocka_run_group_tests_name("bad handles", tests, make_live_handles,',

@@ -33,7 +33,7 @@ debian_source() {
   write_source_lists "$scratch"
   # A third party's archive without sources spoils only this, not what follows.
   private_apt "$scratch" update >"$scratch/log" 2>&1 || true
-  (cd "$scratch/got" && private_apt "$scratch" source --download-only "$package") \
+  (cd "$scratch/got" && private_apt "$scratch" source --download-only --tar-only "$package") \
     >>"$scratch/log" 2>&1 || status=$?
   tarball=$(find "$scratch/got" -name "*.orig.tar.*" ! -name '*.asc' | head -n 1)
   if [[ $status != 0 || -z $tarball ]]; then

@@ -59,7 +59,7 @@ def text_of(cursor):
 
 
 # What SocketExport.h can say of a parameter beside its type.
-MARKS = {'nullable', 'kept', 'inout'}
+MARKS = {'nullable', 'lent', 'opaque'}
 
 
 def parameter(cursor):
@@ -70,16 +70,16 @@ def parameter(cursor):
     if marks - MARKS:
         fail(cursor, f'unknown marks {marks - MARKS}')
     made = {'name': name, 'type': kind}
-    if name == 'user' and kind == 'pointer void':
+    if 'opaque' in marks or name == 'user' and kind == 'pointer void':
         return made | {'role': 'opaque', 'nullable': True}
     if kind == 'string' or kind.startswith(('const pointer', 'handle', 'callback')) or ' ' not in kind:
         made['role'] = 'in'
     else:
-        made['role'] = 'inout' if 'inout' in marks else 'out'
+        made['role'] = 'out'
     if kind == 'string' or ' ' in kind:
         made['nullable'] = 'nullable' in marks
-    if 'kept' in marks:
-        made['kept'] = True
+    if 'lent' in marks:
+        made['lent'] = True
     return made
 
 

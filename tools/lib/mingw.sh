@@ -2,7 +2,7 @@
 source "$project_root/tools/lib/debian_source.sh"
 source "$project_root/tools/lib/wine.sh"
 
-mingw_packages=(g++-mingw-w64-x86-64-posix wine64 cmake)
+mingw_packages=(g++-mingw-w64-x86-64-posix wine64 cmake xz-utils)
 mingw_cmocka=$project_root/build/mingw-cmocka
 
 # cmocka for Windows, from Debian's source: a static library, its header and its .pc. (Its own

@@ -48,6 +48,7 @@ package_present() {
     g++-mingw-w64-x86-64-posix) have x86_64-w64-mingw32-g++-posix ;;
     wine64) wine_tool wine >/dev/null && wine_tool wineserver >/dev/null ;;
     util-linux) have taskset ;;
+    xz-utils) have xz ;;
     *) have "$1" ;;
   esac
 }
