@@ -64,8 +64,6 @@ step_headers() {
   done
 }
 
-step_generated() { tools/generate --check; }
-
 step_symbols() {
   release_build
   local library=build/release/src/libsocketpoll.so
