@@ -201,5 +201,5 @@ step_man() { mandoc -T lint -W warning docs/*.1; }
 
 step_readme() {
   release_build
-  tools/lib/check_readme.py
+  tools/lib/check_documents.py
 }
