@@ -7,19 +7,9 @@ import socket
 import sys
 import threading
 
-from example import Example
+from example import Example, receive
 
 SIZE = 1 << 20
-
-
-def receive(peer, size):
-    parts = []
-    while size:
-        part = peer.recv(min(size, 65536))
-        assert part, f"closed with {size} bytes missing"
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
 
 
 def echo(server):

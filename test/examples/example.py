@@ -44,3 +44,13 @@ class Example:
             raise
         if kind is None:
             assert self.process.returncode == self.status, f"ended with {self.process.returncode}"
+
+
+def receive(peer, size):
+    parts = []
+    while size:
+        part = peer.recv(min(size, 65536))
+        assert part, f"closed with {size} bytes missing"
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)

@@ -1,27 +1,13 @@
 // SocketBuf without memory: each allocation in turn fails, what was asked for gives SOCKET_ENOMEM
 // and changes nothing, and nothing leaks.
 #include "cmocka_cpp.hpp"
-#include "support/allocations.h"
+#include "support/fail_allocations.hpp"
 
 #include "SocketBuf.h"
 
 #include <string>
 
 namespace {
-
-// Makes the first, second, third... allocation of `attempt` fail until it succeeds; how often it
-// failed. `attempt` returns false where it did, and what must hold then is checked.
-template <class Attempt, class Unharmed>
-int fail_each_allocation(Attempt &&attempt, Unharmed &&unharmed) {
-  for (int failures = 0;; failures++) {
-    allocations_fail_at(failures);
-    const bool done = attempt();
-    allocations_fail_at(-1);
-    if (done) return failures;
-    assert_int_equal(Socket_last_error(), SOCKET_ENOMEM);
-    unharmed();
-  }
-}
 
 bool holds(SocketBuf_T buf, const std::string &text) {
   return SocketBuf_get_readable(buf) == static_cast<int64_t>(text.size()) &&

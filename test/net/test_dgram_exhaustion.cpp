@@ -1,7 +1,7 @@
 // Datagrams out of memory, at every allocation in turn: what was asked for fails and leaks nothing,
 // a datagram that cannot be taken waits in the kernel, and the program hears of it.
 #include "cmocka_cpp.hpp"
-#include "support/allocations.h"
+#include "support/fail_allocations.hpp"
 
 #include "SocketAsync.h"
 #include "SocketDgram.h"
@@ -12,16 +12,6 @@
 namespace {
 
 constexpr int kHangMs = 20000;
-
-template <class Attempt> int fail_each_allocation(Attempt &&attempt) {
-  for (int failures = 0;; failures++) {
-    allocations_fail_at(failures);
-    const bool done = attempt();
-    allocations_fail_at(-1);
-    if (done) return failures;
-    assert_int_equal(Socket_last_error(), SOCKET_ENOMEM);
-  }
-}
 
 std::string local(SocketDgram_T dgram) {
   char text[128];

@@ -1,7 +1,7 @@
 // Out of memory while streams of all kinds are made and used: each allocation in turn fails, what
 // was asked for then has not happened, and no descriptor is lost or closed by mistake.
 #include "cmocka_cpp.hpp"
-#include "support/allocations.h"
+#include "support/fail_allocations.hpp"
 
 #include <socketpoll/SocketListener.h>
 #include <socketpoll/SocketLoop.h>
@@ -21,18 +21,10 @@ int open_fds() {
   return count;
 }
 
-// Fails the first, second, third... allocation of `attempt` until it succeeds; how often it did
-// not. A failed attempt leaves as many descriptors as there were.
-template <class Attempt> int fail_each_allocation(Attempt &&attempt) {
-  for (int failures = 0;; failures++) {
-    const int before = open_fds();
-    allocations_fail_at(failures);
-    const bool done = attempt();
-    allocations_fail_at(-1);
-    if (done) return failures;
-    assert_int_equal(Socket_last_error(), SOCKET_ENOMEM);
-    assert_int_equal(open_fds(), before);
-  }
+// A failed attempt leaves as many descriptors as there were.
+template <class Attempt> int fails_cleanly(Attempt &&attempt) {
+  const int before = open_fds();
+  return fail_each_allocation(attempt, [&] { assert_int_equal(open_fds(), before); });
 }
 
 void making_them_fails_cleanly(void **) {
@@ -43,24 +35,24 @@ void making_them_fails_cleanly(void **) {
   const int fds = open_fds();
   SocketLoop_T loop = SocketLoop_new();
   SocketStream_T a, b, reader, writer, adopted;
-  assert_true(fail_each_allocation(
-                  [&] { return SocketStream_new_socketpair(loop, nullptr, &a, &b) == 0; }) >= 4);
-  assert_true(fail_each_allocation(
-                  [&] { return SocketStream_new_pipe(loop, &reader, &writer) == 0; }) >= 4);
+  assert_true(
+      fails_cleanly([&] { return SocketStream_new_socketpair(loop, nullptr, &a, &b) == 0; }) >= 4);
+  assert_true(fails_cleanly([&] { return SocketStream_new_pipe(loop, &reader, &writer) == 0; }) >=
+              4);
   int ends[2];
   assert_int_equal(pipe(ends), 0);
-  assert_true(fail_each_allocation([&] {
+  assert_true(fails_cleanly([&] {
                 const bool blocking = !(fcntl(ends[0], F_GETFL) & O_NONBLOCK);
                 assert_true(blocking);
                 return (adopted = SocketStream_new_fd(loop, ends[0])) != nullptr;
               }) >= 2);
   close(ends[1]);
-  assert_true(fail_each_allocation([&] { return SocketStream_set_max_fds(b, 100) == 0; }) >= 2);
+  assert_true(fails_cleanly([&] { return SocketStream_set_max_fds(b, 100) == 0; }) >= 2);
 
   const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
   SocketStream_T keyboard = SocketStream_new_fd(loop, terminal);
   assert_non_null(keyboard);
-  assert_true(fail_each_allocation([&] { return SocketStream_set_raw(keyboard, 1) == 0; }) >= 2);
+  assert_true(fails_cleanly([&] { return SocketStream_set_raw(keyboard, 1) == 0; }) >= 2);
   SocketLoop_free(&loop);
   assert_int_equal(open_fds(), fds);
   assert_int_equal(allocations_live(), live);
@@ -73,13 +65,13 @@ void unix_names_fail_cleanly(void **) {
   const std::string address = "unix:" + path;
   SocketLoop_T loop = SocketLoop_new();
   SocketListener_T listener = SocketListener_new(loop);
-  assert_true(fail_each_allocation([&] {
+  assert_true(fails_cleanly([&] {
                 const bool done = SocketListener_listen(listener, address.c_str()) == 0;
                 assert_int_equal(access(path.c_str(), F_OK) == 0, done);
                 return done;
               }) >= 1);
   SocketStream_T client;
-  assert_true(fail_each_allocation([&] {
+  assert_true(fails_cleanly([&] {
                 client = SocketStream_connect(loop, address.c_str(), 20000);
                 return client != nullptr;
               }) >= 4);

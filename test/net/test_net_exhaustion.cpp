@@ -2,7 +2,7 @@
 // conversation works or ends with SOCKET_CLOSED, and the next one finds the loop in good health.
 // The library takes its memory from this program's operator new.
 #include "cmocka_cpp.hpp"
-#include "support/allocations.h"
+#include "support/fail_allocations.hpp"
 
 #include "SocketListener.h"
 #include "SocketLoop.h"
@@ -19,18 +19,6 @@
 namespace {
 
 constexpr int kHangMs = 20000;
-
-// Makes the first, second, third... allocation of `attempt` fail until it succeeds; how often it
-// failed. `attempt` returns false where it failed.
-template <class Attempt> int fail_each_allocation(Attempt &&attempt) {
-  for (int failures = 0;; failures++) {
-    allocations_fail_at(failures);
-    const bool done = attempt();
-    allocations_fail_at(-1);
-    if (done) return failures;
-    assert_int_equal(Socket_last_error(), SOCKET_ENOMEM);
-  }
-}
 
 void constructors_fail_cleanly(void **) {
   SocketLoop_T loop = SocketLoop_new(); // the handle table's first chunk stays
