@@ -16,10 +16,12 @@ build_mingw_cmocka() {
     -DCMAKE_C_COMPILER=x86_64-w64-mingw32-gcc-posix \
     -DCMAKE_RC_COMPILER=x86_64-w64-mingw32-windres -DCMAKE_BUILD_TYPE=RelWithDebInfo \
     -DCMAKE_C_FLAGS=-D__USE_MINGW_ANSI_STDIO=1 -DCMAKE_INSTALL_PREFIX="$mingw_cmocka" \
-    -DWITH_STATIC_LIB=ON -DUNIT_TESTING=OFF -DWITH_EXAMPLES=OFF
-  ninja -C "$scratch" cmocka-static
+    -DWITH_STATIC_LIB=ON -DBUILD_SHARED_LIBS=OFF -DUNIT_TESTING=OFF -DWITH_EXAMPLES=OFF
+  ninja -C "$scratch"
   mkdir -p "$mingw_cmocka/lib/pkgconfig" "$mingw_cmocka/include"
-  cp "$scratch"/src/libcmocka*.a "$mingw_cmocka/lib/libcmocka.a"
+  # Its name in cmocka 1.1.5, and in later ones.
+  cp "$scratch/src/libcmocka-static.a" "$mingw_cmocka/lib/libcmocka.a" 2>/dev/null ||
+    cp "$scratch/src/libcmocka.a" "$mingw_cmocka/lib/libcmocka.a"
   cp "$source"/include/cmocka*.h "$mingw_cmocka/include/"
   cp "$scratch/cmocka.pc" "$mingw_cmocka/lib/pkgconfig/"
   rm -rf "$source" "$scratch"
