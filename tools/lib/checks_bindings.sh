@@ -1,5 +1,15 @@
 # Sourced by tools/test, after checks.sh: the bindings, over the release library.
 
+binding_packages() { # binding_packages STEP... -> what they need beside the library
+  local step
+  for step in "$@"; do
+    case $step in
+      lisp) printf 'sbcl ' ;;
+      nim) printf 'nim ' ;;
+    esac
+  done
+}
+
 step_generated() {
   tools/generate --check
   tools/abi-report
@@ -11,3 +21,16 @@ step_python() {
   (cd bindings/python &&
     SOCKETPOLL_LIBRARY_DIR=$project_root/build/release/src python3 -B -m unittest test_socketpoll)
 }
+
+# binding COUNTS LANGUAGE: its own runner, whose last line is "N passed, N failed, N skipped".
+binding() {
+  local counts=$1 output=build/log/$2.output status=0
+  release_build
+  SOCKETPOLL_LIBRARY_DIR=$project_root/build/release/src "bindings/$2/run-tests" 2>&1 | tee "$output" || status=$?
+  tail -n 1 "$output" | sed -nE 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' >"$counts"
+  [[ -s $counts ]] || echo '0 1 0' >"$counts"
+  return "$status"
+}
+
+step_lisp() { binding "$1" lisp; }
+step_nim() { binding "$1" nim; }

@@ -21,7 +21,7 @@ step_wine() {
 check_dll() {
   local library=build/mingw/src/libsocketpoll-0.dll objdump=x86_64-w64-mingw32-objdump
   $objdump -p "$library" >build/log/dll
-  sed -n '/^\[Ordinal\/Name Pointer\] Table/,/^$/s/^[[:space:]]*\[ *[0-9]*\] \(.*\)$/\1/p' \
+  sed -n '/^\[Ordinal\/Name Pointer\] Table/,/^$/s/^[[:space:]]*\[ *[0-9]*\].* \([^ ]*\)$/\1/p' \
     build/log/dll | LC_ALL=C sort >build/log/dll-exported
   diff -u src/socketpoll.symbols build/log/dll-exported
   x86_64-w64-mingw32-nm build/mingw/src/libsocketpoll.dll.a |
