@@ -218,6 +218,9 @@ static void malformed_chunks(void **state) {
   for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++)
     for (int how = 0; how < 2; how++) {
       static char request[12000];
+      if (how && strlen(chunks[i].request) > 5000 &&
+          left_out_on_windows("byte by byte it takes longer than a refused connection lingers"))
+        continue;
       memset(codes, 0, sizeof codes);
       /* A size that is too large is refused when that much has come. */
       snprintf(request, sizeof request, "%sTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n%s",

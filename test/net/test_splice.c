@@ -106,6 +106,7 @@ static void back_to_the_same(void **state) {
 }
 
 static void a_slow_destination_slows_the_source(void **state) {
+  skip_on_younger_wine(WITHOUT_SMALL_BUFFERS);
   SocketLoop_T loop = *state;
   RawPair from = quiet_pair(loop, 1), to = quiet_pair(loop, 1);
   Flow flow = {from.peer, to.peer, 0, PATTERN_BYTES, 0, 0};

@@ -22,9 +22,10 @@ typedef struct Site {
 /* Seconds by which the program's wall clock is ahead of the system's: the library takes its time
  * from time(), and finds this one, because a program's own definition comes first. */
 extern int64_t clock_ahead_s;
-#if defined(_WIN32) /* where time() is inline, and what it calls is imported through a pointer */
+#if defined(_WIN32) /* where time() is _time64, called by its name or through an import's pointer  \
+                     */
 #define DEFINE_TIME                                                                                \
-  time_t time_ahead(time_t *out);                                                                  \
+  time_t time_ahead(time_t *out) __asm__("_time64");                                               \
   time_t (*__imp__time64)(time_t *) = time_ahead;                                                  \
   time_t time_ahead(time_t *out)
 #else

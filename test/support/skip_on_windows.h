@@ -5,6 +5,8 @@
 #ifndef SOCKETPOLL_TEST_SKIP_ON_WINDOWS_H
 #define SOCKETPOLL_TEST_SKIP_ON_WINDOWS_H
 
+#include <stdlib.h>
+
 /* What depends on the kernel and not on the family of systems. */
 #define skip_on_this_system(reason)                                                                \
   do {                                                                                             \
@@ -13,6 +15,17 @@
   } while (0)
 
 #if defined(_WIN32)
+/* 8, 10; 0 on Windows itself. */
+static inline int wine_major(void) {
+  const char *(*version)(void) = (const char *(*)(void))(void (*)(void))GetProcAddress(
+      GetModuleHandleA("ntdll.dll"), "wine_get_version");
+  return version ? atoi(version()) : 0;
+}
+/* What Wine 8 still does as Linux, and Wine 10 as Windows or as neither. */
+#define skip_on_younger_wine(reason)                                                               \
+  do {                                                                                             \
+    if (wine_major() != 8) skip_on_windows(reason);                                                \
+  } while (0)
 #define skip_on_windows(reason)                                                                    \
   do {                                                                                             \
     print_message("skip_on_windows: %s\n", reason);                                                \
@@ -21,6 +34,7 @@
 #define left_out_on_windows(reason) (print_message("left_out_on_windows: %s\n", reason), 1)
 #else
 #define skip_on_windows(reason) ((void)(reason))
+#define skip_on_younger_wine(reason) ((void)(reason))
 #define left_out_on_windows(reason) ((void)(reason), 0)
 #endif
 
@@ -43,6 +57,8 @@
 #define WITHOUT_ERROR_QUEUE "errors of unconnected sends are not kept (IP_RECVERR)"
 #define WITHOUT_FORK "a process cannot be forked"
 #define WITHOUT_ASKING "no system call tells whether a socket blocks"
+#define WITHOUT_LAST_WORDS "what nobody has read when a reset comes is lost"
+#define WITHOUT_SMALL_BUFFERS "Wine 10 keeps the size of a socket's buffers to itself"
 #define WITHOUT_POLLABLE_SET "a completion port is nothing that could be polled"
 
 #endif

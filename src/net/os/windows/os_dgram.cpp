@@ -73,8 +73,11 @@ Result<SockName> local_name(int fd) noexcept {
 }
 
 Result<SockName> peer_name(int fd) noexcept {
-  return name_from(
+  auto peer = name_from(
       [&](sockaddr *to, socklen_t *length) { return ::getpeername(socket_of(fd), to, length); });
+  // After disconnect() some say that it is nobody, and not that there is none.
+  if (peer.ok() && peer->internet() && peer->port() == 0) return Error{SOCKET_ENOTCONN};
+  return peer;
 }
 
 // ---- Receiving
