@@ -1,0 +1,30 @@
+;;;; The systems of the binding: socketpoll itself and its tests.
+
+(asdf:defsystem "socketpoll"
+  :description "Networking on libsocketpoll: event loop, sockets, futures, HTTP server."
+  :license "MIT"
+  :version "0.1.0"
+  :pathname "src/"
+  :serial t
+  ;; Notes on efficiency are for who works on a file, not for who installs it.
+  :around-compile (lambda (compile)
+                    (handler-bind ((sb-ext:compiler-note #'muffle-warning)) (funcall compile)))
+  :components ((:file "packages")
+               (:file "library")
+               (:file "raw")
+               (:file "image")
+               (:file "conditions")
+               (:file "memory")
+               (:file "loop")
+               (:file "operations")
+               (:file "sockets")
+               (:file "datagrams")))
+
+(asdf:defsystem "socketpoll/tests"
+  :depends-on ("socketpoll" "sb-posix" "sb-bsd-sockets")
+  :pathname "tests/"
+  :serial t
+  :around-compile (lambda (compile)
+                    (handler-bind ((sb-ext:compiler-note #'muffle-warning)) (funcall compile)))
+  :components ((:file "framework")
+               (:file "core")))

@@ -1,0 +1,156 @@
+;;;; What can go wrong, as conditions: a code of the library becomes the class that a program wants
+;;;; to handle. And what becomes of errors in a program's handlers.
+
+(in-package #:socketpoll)
+
+(define-condition network-error (error)
+  ((code :initarg :code :initform raw:+socket-eunknown+ :reader network-error-code
+         :documentation "The library's code, a negative number.")
+   (operation :initarg :operation :initform nil :reader network-error-operation
+              :documentation "What was tried, a string.")
+   (object :initarg :object :initform nil :reader network-error-object
+           :documentation "On what: an object of this library, an address, or NIL."))
+  (:documentation "Something of the network, the system or the use of this library failed.")
+  (:report report-network-error))
+
+(defun network-error-name (condition)
+  "The code's name, \"SOCKET_ECONNREFUSED\"."
+  (values (raw:socket-error-name (network-error-code condition))))
+
+(defun network-error-text (condition)
+  "The code's text, \"connection refused\"."
+  (values (raw:socket-error-text (network-error-code condition))))
+
+(defun report-network-error (condition stream)
+  (format stream "cannot ~a~@[ ~a~]: ~a (~a)"
+          (or (network-error-operation condition) "do this") (network-error-object condition)
+          (network-error-text condition) (network-error-name condition)))
+
+(define-condition connection-error (network-error) ()
+  (:documentation "A connection cannot be made or was lost."))
+(define-condition connection-refused (connection-error) ()
+  (:documentation "Nobody listens there."))
+(define-condition connection-reset (connection-error) ()
+  (:documentation "The peer has gone without a farewell."))
+(define-condition connection-aborted (connection-error) ()
+  (:documentation "The connection ended before it was used."))
+(define-condition timeout-error (network-error) ()
+  (:documentation "The time given to an operation has passed."))
+(define-condition address-in-use (network-error) ()
+  (:documentation "Somebody listens on that address already."))
+(define-condition loop-stopped (network-error) ()
+  (:documentation "STOP-EVENT-LOOP ended a wait for something else."))
+(define-condition not-supported (network-error) ()
+  (:documentation "This system cannot do that."))
+
+(define-condition stale-object (network-error) ()
+  (:documentation "The object was closed, or is from before this image was saved.")
+  (:report (lambda (condition stream)
+             (format stream "cannot ~a ~a: it is closed, or from before this image was saved (~a)"
+                     (or (network-error-operation condition) "use")
+                     (network-error-object condition) (network-error-name condition)))))
+
+(define-condition wrong-thread (network-error) ()
+  (:documentation "The object stands on a loop that another thread owns.")
+  (:report (lambda (condition stream)
+             (format stream "cannot ~a ~a in ~a: it belongs to the thread that runs its loop; ~
+CALL-IN-LOOP has a function called there (~a)"
+                     (or (network-error-operation condition) "use")
+                     (network-error-object condition) sb-thread:*current-thread*
+                     (network-error-name condition)))))
+
+(define-condition not-built-in (not-supported)
+  ((feature :initarg :feature :reader missing-feature))
+  (:default-initargs :code raw:+socket-enotsup+)
+  (:documentation "The loaded libsocketpoll was built without something.")
+  (:report (lambda (condition stream)
+             (format stream "cannot ~a: this libsocketpoll (~a, ~a) is not built with ~a"
+                     (network-error-operation condition) (library-version) (library-features)
+                     (missing-feature condition)))))
+
+(defun condition-class (code)
+  (case code
+    (#.raw:+socket-ebadhandle+ 'stale-object)
+    (#.raw:+socket-eclosed+ 'stale-object)
+    (#.raw:+socket-ewrongthread+ 'wrong-thread)
+    (#.raw:+socket-etimedout+ 'timeout-error)
+    (#.raw:+socket-eaddrinuse+ 'address-in-use)
+    (#.raw:+socket-estopped+ 'loop-stopped)
+    (#.raw:+socket-enotsup+ 'not-supported)
+    (#.raw:+socket-econnrefused+ 'connection-refused)
+    ((#.raw:+socket-econnreset+ #.raw:+socket-epipe+) 'connection-reset)
+    (#.raw:+socket-econnaborted+ 'connection-aborted)
+    ((#.raw:+socket-enotconn+ #.raw:+socket-enetunreach+ #.raw:+socket-ehostunreach+
+      #.raw:+socket-enetdown+ #.raw:+socket-enoname+ #.raw:+socket-enameserver+)
+     'connection-error)
+    (t 'network-error)))
+
+(defun network-condition (code operation object)
+  "The condition for CODE, not signaled."
+  (make-condition (condition-class code) :code code :operation operation :object object))
+
+(defun fail (code operation object)
+  "Signals what CODE stands for; the restart USE-VALUE returns another value in its place."
+  (restart-case (error (network-condition code operation object))
+    (use-value (value)
+      :report (lambda (stream) (format stream "Return a value in place of this: ~a." operation))
+      :interactive (lambda () (format *query-io* "Value: ") (list (eval (read *query-io*))))
+      value)))
+
+(defun fail-last (operation object)
+  "The same for what a constructor left behind."
+  (fail (raw:socket-last-error) operation object))
+
+(declaim (inline check))
+(defun check (result operation object)
+  "RESULT, unless it is a code."
+  (if (minusp result) (fail result operation object) result))
+
+;;; Handlers. An error in one costs what it is about, and nothing else.
+
+(defvar *development* nil
+  "True: an error in a handler enters the debugger, with the restarts USE-VALUE (which gives the
+handler a result) and ABORT (which closes what the handler is about, and goes on). NIL, for
+production: it is told to *ERROR-HOOK*, what the handler is about is closed (a request gets a 500),
+and the loop goes on.")
+
+(defun report-error (condition object)
+  (format *error-output* "~&;; socketpoll: an error in a handler of ~a: ~a~%" object condition)
+  (finish-output *error-output*))
+
+(defvar *error-hook* 'report-error
+  "A function of the condition and the object, called for each error in a handler in production.
+The default writes a line to *ERROR-OUTPUT*. It must not signal.")
+
+(defun debug-handler-error (condition object)
+  (when *development*
+    (restart-case (invoke-debugger condition)
+      (continue-production ()
+        :report (lambda (stream) (format stream "Treat it as in production: close ~a." object))
+        nil)))
+  (funcall *error-hook* condition object))
+
+(defmacro with-handler-protection ((object &key on-error) &body body)
+  "The values of BODY, a call of a program's handler about OBJECT. After an error the forms ON-ERROR
+are evaluated, and NIL is returned."
+  (let ((block (gensym)) (about (gensym)))
+    `(let ((,about ,object))
+       (block ,block
+         (restart-case
+             (return-from ,block
+               (handler-bind (((or error storage-condition)
+                                (lambda (condition)
+                                       (debug-handler-error condition ,about)
+                                       (invoke-restart 'abandon))))
+                 ,@body))
+           (use-value (&rest values)
+             :report "Give the handler a result."
+             :interactive (lambda () (format *query-io* "Result: ") (list (eval (read *query-io*))))
+             (return-from ,block (values-list values)))
+           (abandon ()
+             :test (lambda (condition) (declare (ignore condition)) t)
+             :report (lambda (stream) (format stream "Close ~a and go on." ,about)))
+           (abort ()
+             :report (lambda (stream) (format stream "Close ~a and go on with the loop." ,about))))
+         ,on-error
+         nil))))

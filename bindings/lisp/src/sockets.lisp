@@ -1,0 +1,338 @@
+;;;; Listeners, connections, timers and watched descriptors: objects whose events go to a handler of
+;;;; the program's own, in the loop's thread.
+
+(in-package #:socketpoll)
+
+(defgeneric close-object (object)
+  (:documentation "Closes OBJECT at once. What is closed already stays so. No handler of it is called
+any more, but for the errors of operations that are under way."))
+
+(defmacro define-closing (type raw-free)
+  `(defmethod close-object ((object ,type))
+     (let ((handle (object-word object)))
+       (unless (zerop handle)
+         (check (raw:socket-loop-claim (loop-handle (object-loop object))) "close" object)
+         (unregister object)
+         (setf (object-handle object) 0)
+         (free-handle (function ,raw-free) handle))
+       nil)))
+
+(defun address-text (host port)
+  "\"127.0.0.1:80\", \"[::1]:80\"; a HOST that is a unix address (\"unix:/path\") alone."
+  (check-type host string)
+  (cond ((and (>= (length host) 5) (string= "unix:" host :end2 5)) host)
+        (t (check-type port (integer 0 65535))
+           (if (and (find #\: host) (char/= #\[ (char host 0)))
+               (format nil "[~a]:~d" host port)
+               (format nil "~a:~d" host port)))))
+
+(defun call-with-text (capacity function)
+  "The text that FUNCTION, called with a SAP and a capacity, writes, or its code."
+  (let ((vector (make-array capacity :element-type 'octet)))
+    (let ((length (sb-sys:with-pinned-objects (vector)
+                    (funcall function (sb-sys:vector-sap vector) capacity))))
+      (if (minusp length) length (to-string vector :end length)))))
+
+;;; Connections
+
+(defstruct (connection (:include object) (:copier nil))
+  "A connection. Its peer has gone: STATUS says why, 0 or a code, and is NIL until then."
+  (status nil)
+  (peer-name nil)
+  (on-data nil)
+  (on-close nil)
+  (on-drain nil)
+  ;; What a layer above keeps with it.
+  (stream nil)
+  (extra nil))
+
+(define-closing connection raw:socket-stream-free)
+
+(defmethod describe-briefly ((connection connection))
+  (let ((peer (connection-peer connection)))
+    (if peer (format nil "~:[to~;was with~] ~a" (connection-status connection) peer) "")))
+
+(defun connection-peer (connection)
+  "The peer's address, \"127.0.0.1:4711\", or NIL where nobody knows."
+  (or (connection-peer-name connection)
+      (let ((text (call-with-text 160 (lambda (sap capacity)
+                                        (raw:socket-stream-get-peer (object-word connection)
+                                                                    sap capacity)))))
+        (and (stringp text) (setf (connection-peer-name connection) text)))))
+
+(defun connection-local (connection)
+  "Our side's address, or NIL."
+  (let ((text (call-with-text 160 (lambda (sap capacity)
+                                    (raw:socket-stream-get-local (object-word connection)
+                                                                 sap capacity)))))
+    (and (stringp text) text)))
+
+(defmethod closing-code ((connection connection) code)
+  (let ((status (connection-status connection)))
+    (if (and (member code '(#.raw:+socket-ebadhandle+ #.raw:+socket-eclosed+))
+             (integerp status) (minusp status))
+        status
+        code)))
+
+(defmacro check-connection (call operation connection)
+  (let ((result (gensym)))
+    `(let ((,result ,call))
+       (if (minusp ,result)
+           (fail (closing-code ,connection ,result) ,operation ,connection)
+           ,result))))
+
+(defun connection-closed (connection status)
+  "The last event of a connection: its handle goes."
+  (unless (connection-peer-name connection) (connection-peer connection))
+  (setf (connection-status connection) status)
+  (let ((on-close (connection-on-close connection)))
+    (close-object connection)
+    (when on-close
+      (with-handler-protection (connection) (funcall on-close connection status)))))
+
+(defun handle-connection-event (connection event)
+  (declare (optimize speed))
+  (let ((kind (event-kind event)))
+    (cond ((= kind raw:+socket-data+)
+           (let ((on-data (connection-on-data connection)))
+             (when on-data
+               (with-handler-protection (connection :on-error (abandon connection))
+                 (funcall (the function on-data) connection (event-data event)
+                          (event-length event))))))
+          ((= kind raw:+socket-eof+)
+           (let ((on-close (connection-on-close connection)))
+             (if (connection-on-data connection)
+                 ;; What is queued still goes out; SOCKET_CLOSED follows.
+                 (raw:socket-stream-close (object-word connection))
+                 (when on-close nil))))
+          ((= kind raw:+socket-drained+)
+           (let ((on-drain (connection-on-drain connection)))
+             (when on-drain
+               (with-handler-protection (connection :on-error (abandon connection))
+                 (funcall (the function on-drain) connection)))))
+          ((= kind raw:+socket-closed+)
+           (connection-closed connection (event-status event))))))
+
+(defun abandon (connection)
+  "Closes a connection whose handler signaled."
+  (when (object-live-p connection)
+    (setf (connection-status connection) raw:+socket-ecanceled+)
+    (let ((on-close (connection-on-close connection)))
+      (close-object connection)
+      (when on-close
+        (with-handler-protection (connection)
+          (funcall on-close connection raw:+socket-ecanceled+))))))
+
+(defun adopt-stream (loop handle &optional peer)
+  "The connection of a stream of the library's."
+  (let ((connection (make-connection :handle handle :peer-name peer
+                                     :handler #'handle-connection-event)))
+    (register connection loop)
+    (raw:socket-stream-set-callback handle (sb-sys:int-sap 0) (object-token connection))
+    connection))
+
+(defun adopt-descriptor (fd &key (loop (current-loop)))
+  "A connection over the open descriptor FD: a connected socket, a pipe or a terminal. FD is the
+connection's from now on."
+  (check-type fd (integer 0 #x7fffffff))
+  (let ((handle (raw:socket-stream-new-fd (loop-handle loop) fd)))
+    (if (zerop handle)
+        (fail-last "use descriptor" fd)
+        (adopt-stream loop handle))))
+
+(defun connection-pair (&key (loop (current-loop)))
+  "Two connections that are each other's peers, as two values. socketpair(2)."
+  (sb-alien:with-alien ((pair (array (sb-alien:unsigned 64) 2)))
+    (let ((sap (sb-alien:alien-sap pair)))
+      (check (raw:socket-stream-new-socketpair (loop-handle loop) 0 sap (sb-sys:sap+ sap 8))
+             "make a pair of connections on" loop)
+      (values (adopt-stream loop (sb-sys:sap-ref-64 sap 0))
+              (adopt-stream loop (sb-sys:sap-ref-64 sap 8))))))
+
+(defun connect-to (host port continuation &key timeout (loop (current-loop)))
+  "Begins to connect, looking HOST up if it is a name. CONTINUATION is called with the connection,
+or NIL, and a condition. Returns the operation."
+  (let ((address (address-text host port))
+        (timeout (check-timeout timeout))
+        (continuation (check-function continuation)))
+    (begin-operation loop "connect to" address nil
+                     (lambda (nothing)
+                       (declare (ignore nothing))
+                       (raw:socket-async-connect (loop-handle loop) address timeout))
+                     (lambda (status length stream)
+                       (declare (ignore length))
+                       (if (minusp status)
+                           (funcall continuation nil
+                                    (network-condition status "connect to" address))
+                           (funcall continuation (adopt-stream loop stream) nil))))))
+
+(defun start-reading (connection on-data &key on-close)
+  "Has ON-DATA called with the connection, an address and a length whenever bytes have come; they
+are valid until the loop waits again (MEMORY-OCTETS and MEMORY-STRING copy them, SEND-MEMORY sends
+them on). When the peer has ended, what is queued is sent, the connection is closed, and ON-CLOSE,
+if given, is called with the connection and 0 or a code."
+  (setf (connection-on-data connection) (check-function on-data)
+        (connection-on-close connection) (and on-close (check-function on-close)))
+  (check-connection (raw:socket-stream-start (object-word connection)) "read from" connection)
+  connection)
+
+(defun pause-reading (connection)
+  "Calls ON-DATA no more until START-READING; the peer has to wait."
+  (check-connection (raw:socket-stream-pause (object-word connection)) "pause" connection))
+
+(declaim (inline send-memory))
+(defun send-memory (connection address length)
+  "Sends LENGTH bytes at ADDRESS, as SEND does. Conses nothing."
+  (check-connection (raw:socket-stream-write (object-word connection) (address-sap address) length)
+                    "send to" connection))
+
+(defun send (connection data &key (start 0) end)
+  "Sends DATA, octets or a string (as UTF-8), in order after all that was sent before: at once as far
+as the system takes it, the rest is copied and queued. Returns how many bytes are queued now."
+  (let* ((octets (to-octets data)) (end (or end (length octets))))
+    (unless (<= 0 start end (length octets))
+      (error 'sb-kernel:bounding-indices-bad-error
+             :object octets :datum (cons start end)
+             :expected-type `(cons (integer 0 ,(length octets)) t)))
+    (sb-sys:with-pinned-objects (octets)
+      (check-connection (raw:socket-stream-write (object-word connection)
+                                                 (sb-sys:sap+ (sb-sys:vector-sap octets) start)
+                                                 (- end start))
+                        "send to" connection))))
+
+(defun shutdown (connection)
+  "Ends our side once all that is queued has been sent; reading goes on."
+  (check-connection (raw:socket-stream-shutdown (object-word connection)) "shut down" connection))
+
+(defun close-connection (connection &key abort)
+  "Closes CONNECTION once what is queued has been sent, or, with ABORT, at once. What is closed
+already stays so."
+  (check-type connection connection)
+  (cond ((not (object-live-p connection)))
+        (abort (close-object connection))
+        ((zerop (check-connection (raw:socket-stream-get-queued (object-word connection))
+                                  "close" connection))
+         (close-object connection))
+        ;; Its last event frees it.
+        (t (setf (connection-on-data connection) nil)
+           (raw:socket-stream-close (object-word connection))))
+  nil)
+
+;;; Listeners
+
+(defstruct (listener (:include object) (:copier nil))
+  "A listening socket."
+  (address "" :type string)
+  (on-connection nil))
+
+(define-closing listener raw:socket-listener-free)
+
+(defmethod describe-briefly ((listener listener))
+  (format nil "on ~a" (listener-address listener)))
+
+(defun listener-port (listener)
+  "The port that LISTENER listens on."
+  (check (raw:socket-listener-get-port (object-word listener)) "find the port of" listener))
+
+(defun handle-listener-event (listener event)
+  (when (= (event-kind event) raw:+socket-accepted+)
+    (let ((connection (adopt-stream (object-loop listener) (event-subject event)))
+          (on-connection (listener-on-connection listener)))
+      (if on-connection
+          (with-handler-protection (connection :on-error (abandon connection))
+            (funcall (the function on-connection) connection))
+          (close-object connection)))))
+
+(defun listen-on (host port &key on-connection (loop (current-loop)) backlog reuse-port)
+  "Listens on HOST and PORT (0 picks a free one). ON-CONNECTION, if given, is called with each new
+connection; otherwise connections wait for SOCKETPOLL/NET:ASYNC-ACCEPT and the like."
+  (let* ((address (address-text host port))
+         (on-connection (and on-connection (check-function on-connection)))
+         (handle (raw:socket-listener-new (loop-handle loop))))
+    (when (zerop handle)
+      (return-from listen-on (fail-last "make a listener on" loop)))
+    (let ((listener (make-listener :handle handle :address address :on-connection on-connection
+                                   :handler #'handle-listener-event)))
+      (register listener loop)
+      (let ((code (raw:socket-listener-set-callback handle (sb-sys:int-sap 0)
+                                                    (object-token listener))))
+        (when (and backlog (zerop code))
+          (setf code (raw:socket-listener-set-backlog handle backlog)))
+        (when (and reuse-port (zerop code))
+          (setf code (raw:socket-listener-set-reuseport handle raw:+socket-reuseport-share+)))
+        (when (zerop code) (setf code (raw:socket-listener-listen handle address)))
+        ;; Without a handler nothing is taken from the backlog before somebody asks.
+        (when (and (zerop code) (not on-connection))
+          (setf code (raw:socket-listener-pause handle)))
+        (when (minusp code)
+          (close-object listener)
+          (return-from listen-on (fail code "listen on" address))))
+      listener)))
+
+;;; Timers and watches
+
+(defstruct (timer (:include object) (:copier nil))
+  "A timer of ADD-TIMER."
+  (function #'list :type function))
+
+(define-closing timer raw:socket-timer-free)
+
+(defun handle-timer-event (timer event)
+  (declare (ignore event))
+  (with-handler-protection (timer :on-error (close-object timer))
+    (funcall (timer-function timer))))
+
+(defun add-timer (delay-ms function &key (period-ms 0) (loop (current-loop)))
+  "Has FUNCTION called in DELAY-MS milliseconds, and then each PERIOD-MS if that is positive, until
+CLOSE-OBJECT."
+  (let ((function (check-function function))
+        (handle (raw:socket-timer-new (loop-handle loop))))
+    (when (zerop handle) (return-from add-timer (fail-last "add a timer to" loop)))
+    (let ((timer (make-timer :handle handle :function function :handler #'handle-timer-event)))
+      (register timer loop)
+      (raw:socket-timer-set-callback handle (sb-sys:int-sap 0) (object-token timer))
+      (let ((code (raw:socket-timer-start handle delay-ms period-ms)))
+        (when (minusp code)
+          (close-object timer)
+          (fail code "start" timer)))
+      timer)))
+
+(defstruct (watch (:include object) (:copier nil))
+  "A descriptor of the program's own that the loop watches."
+  (descriptor -1 :type fixnum)
+  (function #'list :type function))
+
+(define-closing watch raw:socket-watch-free)
+
+(defmethod describe-briefly ((watch watch))
+  (format nil "of descriptor ~d" (watch-descriptor watch)))
+
+(defun event-bits (events)
+  (loop for event in (if (listp events) events (list events))
+        sum (ecase event
+              ((:read :input) raw:+poll-read+)
+              ((:write :output) raw:+poll-write+))))
+
+(defun event-names (bits)
+  (append (and (logtest bits raw:+poll-read+) '(:read))
+          (and (logtest bits raw:+poll-write+) '(:write))
+          (and (logtest bits raw:+poll-error+) '(:error))
+          (and (logtest bits raw:+poll-hangup+) '(:hangup))))
+
+(defun handle-watch-event (watch event)
+  (let ((ready (event-names (event-length event))))
+    (with-handler-protection (watch :on-error (close-object watch))
+      (funcall (watch-function watch) (watch-descriptor watch) ready))))
+
+(defun add-watch (fd events function &key (loop (current-loop)))
+  "Has FUNCTION called with FD and a list of what it is ready for (:READ, :WRITE, :ERROR, :HANGUP)
+whenever it is ready for one of EVENTS (:READ, :WRITE or a list of them), until CLOSE-OBJECT. FD
+stays the program's, which closes the watch before it closes FD."
+  (let* ((function (check-function function))
+         (handle (raw:socket-watch-new (loop-handle loop) fd (event-bits events))))
+    (when (zerop handle) (return-from add-watch (fail-last "watch descriptor" fd)))
+    (let ((watch (make-watch :handle handle :descriptor fd :function function
+                             :handler #'handle-watch-event)))
+      (register watch loop)
+      (raw:socket-watch-set-callback handle (sb-sys:int-sap 0) (object-token watch))
+      watch)))
