@@ -18,7 +18,13 @@
                (:file "loop")
                (:file "operations")
                (:file "sockets")
-               (:file "datagrams")))
+               (:file "datagrams")
+               (:file "io")
+               (:file "futures")
+               (:file "net")
+               (:file "stream")
+               (:file "http")
+               (:file "iocp")))
 
 (asdf:defsystem "socketpoll/tests"
   :depends-on ("socketpoll" "sb-posix" "sb-bsd-sockets")
@@ -27,4 +33,7 @@
   :around-compile (lambda (compile)
                     (handler-bind ((sb-ext:compiler-note #'muffle-warning)) (funcall compile)))
   :components ((:file "framework")
-               (:file "core")))
+               (:file "core")
+               (:file "io")
+               (:file "net")
+               (:file "http")))

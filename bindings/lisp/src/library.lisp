@@ -36,7 +36,7 @@ SOCKETPOLL_LIBRARY_DIR to its folder."
 
 (defun library-candidates ()
   "SOCKETPOLL_LIBRARY_DIR alone where it is set, so that a test never gets another library."
-  (let ((folder (sb-posix:getenv "SOCKETPOLL_LIBRARY_DIR")))
+  (let ((folder (sb-ext:posix-getenv "SOCKETPOLL_LIBRARY_DIR")))
     (if (and folder (string/= folder ""))
         (list (concatenate 'string (string-right-trim "/" folder) "/" (library-file-name)))
         (list (library-file-name)

@@ -33,7 +33,9 @@
   ;; What other threads want done: CALL-IN-LOOP.
   (lock (sb-thread:make-mutex :name "socketpoll loop") :read-only t)
   (changed (sb-thread:make-waitqueue) :read-only t)
-  (calls '() :type list))
+  (calls '() :type list)
+  ;; Sockets of SOCKETPOLL/NET:ADD-SOCKET and their watches.
+  (sockets '() :type list))
 
 (setf (documentation 'event-loop-pending 'function)
       "How many operations are under way on the loop.")

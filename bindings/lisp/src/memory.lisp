@@ -162,6 +162,14 @@ that were."
 (defgeneric return-to-pool (pool buffer)
   (:documentation "BUFFER is used by nobody any more."))
 
+;;; An operation on a Lisp vector works on memory of its own, which goes when it has ended.
+
+(defun make-bounce-buffer (capacity &optional data)
+  (let ((buffer (%make-buffer (allocate-memory capacity) capacity nil)))
+    (setf (buffer-doomed buffer) :bounce)
+    (when data (fill-buffer buffer data))
+    buffer))
+
 (defun borrow-buffer (buffer)
   (incf (buffer-uses buffer))
   (live-buffer-address buffer))
@@ -169,5 +177,6 @@ that were."
 (defun unborrow-buffer (buffer)
   (when (and (zerop (decf (buffer-uses buffer))) (buffer-doomed buffer))
     (ecase (shiftf (buffer-doomed buffer) nil)
+      (:bounce (free-memory (shiftf (buffer-address buffer) 0)))
       (:free (release-buffer-memory buffer))
       (:return (return-to-pool (buffer-pool buffer) buffer)))))

@@ -70,7 +70,14 @@ handle. When it has ended, CONTINUATION is called with its status, length and da
   (or timeout -1))
 
 (defun check-function (function)
-  "FUNCTION as a function: NIL and what names none are a TYPE-ERROR or an UNDEFINED-FUNCTION."
-  (etypecase function
+  "FUNCTION as a function; a symbol's is looked up at each call, so that it can be redefined."
+  (typecase function
     (function function)
-    ((and symbol (not null)) (fdefinition function))))
+    ((and symbol (not null))
+     (lambda (&rest arguments)
+       (declare (dynamic-extent arguments))
+       (apply function arguments)))
+    (t (error 'simple-type-error
+              :datum function :expected-type '(or function symbol)
+              :format-control "~s cannot be called back: a function or the name of one is needed."
+              :format-arguments (list function)))))

@@ -51,7 +51,8 @@
    #:stop-io-context #:io-context-loop #:async-accept #:async-connect #:async-read #:async-write
    #:allocate-buffer #:free-buffer #:buffer #:buffer-ref #:buffer-sap #:buffer-octets
    #:buffer-string #:buffer-capacity #:buffer-fill #:make-buffer-pool #:buffer-pool
-   #:buffer-pool-in-use #:buffer-pool-exhausted #:with-pooled-buffer #:splice-async
+   #:buffer-pool-in-use #:take-buffer
+   #:leave-buffer #:with-pooled-buffer #:splice-async
    #:create-server-socket #:server-socket-port #:close-connection #:cancel))
 
 (defpackage #:socketpoll/net
@@ -68,7 +69,7 @@
    #:with-http-server #:with-tls-server #:with-http-client #:http-server #:make-http-server
    #:run-http-server #:stop-http-server #:http-server-port #:route #:serve-static
    #:http-request #:request-method #:request-uri #:request-path #:request-query #:request-header
-   #:request-headers #:request-body #:request-parameter #:request-peer
+   #:request-headers #:request-body #:request-text #:request-parameter #:request-peer
    #:http-response #:make-response #:response-status #:response-headers #:response-body
    #:respond #:get #:post #:put #:delete
    #:network-error #:connection-error #:connection-refused #:connection-reset

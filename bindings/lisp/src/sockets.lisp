@@ -42,6 +42,9 @@ any more, but for the errors of operations that are under way."))
   (on-data nil)
   (on-close nil)
   (on-drain nil)
+  ;; Writing operations that wait for the present one, the next first.
+  (writing nil)
+  (writes '() :type list)
   ;; What a layer above keeps with it.
   (stream nil)
   (extra nil))
@@ -218,21 +221,96 @@ already stays so."
            (raw:socket-stream-close (object-word connection))))
   nil)
 
+;;; Reading and writing once
+
+(defun read-operation (connection target timeout continuation)
+  "Begins to read what comes next into TARGET, a buffer or an octet vector. CONTINUATION is called
+with the number of bytes, 0 at the end of the stream, and a condition or NIL."
+  (declare (type function continuation))
+  (check-type connection connection)
+  (check-type target (or buffer (vector (unsigned-byte 8))))
+  (let* ((timeout (check-timeout timeout))
+         (direct (buffer-p target))
+         (capacity (if direct (buffer-capacity target) (length target)))
+         (buffer (if direct target (make-bounce-buffer capacity))))
+    (begin-operation
+     (object-loop connection) "read from" connection buffer
+     (lambda (address)
+       (raw:socket-async-read (object-word connection) (address-sap address) capacity timeout))
+     (lambda (status length data)
+       (declare (ignore data))
+       (cond ((minusp status)
+              (funcall continuation 0
+                       (network-condition (closing-code connection status) "read from" connection)))
+             (direct
+              (setf (buffer-fill target) length)
+              (funcall continuation length nil))
+             (t
+              (loop with sap = (buffer-sap buffer)
+                    for index from 0 below length
+                    do (setf (aref target index) (sb-sys:sap-ref-8 sap index)))
+              (funcall continuation length nil)))))))
+
+(defun next-write (connection)
+  (setf (connection-writing connection) nil)
+  (let ((next (pop (connection-writes connection))))
+    (when next (funcall (the function next)))))
+
+(defun write-operation (connection data timeout continuation)
+  "Begins to send DATA: a string (as UTF-8), octets, or what is in a buffer; behind the writing
+operations that are under way. CONTINUATION is called with the number of bytes, and a condition or
+NIL. Returns the operation, or NIL if it has to wait for others."
+  (declare (type function continuation))
+  (check-type connection connection)
+  (let* ((timeout (check-timeout timeout))
+         (direct (buffer-p data))
+         (octets (if direct nil (to-octets data)))
+         (length (if direct (buffer-fill data) (length octets)))
+         (buffer (if direct data (make-bounce-buffer length octets))))
+    (flet ((start ()
+             (prog1
+                 (begin-operation
+                  (object-loop connection) "send to" connection buffer
+                  (lambda (address)
+                    (raw:socket-async-write (object-word connection) (address-sap address) length
+                                            timeout))
+                  (lambda (status length data)
+                    (declare (ignore data))
+                    (next-write connection)
+                    (if (minusp status)
+                        (funcall continuation 0
+                                 (network-condition (closing-code connection status) "send to"
+                                                    connection))
+                        (funcall continuation length nil))))
+               (setf (connection-writing connection) t))))
+      (cond ((connection-writing connection)
+             (setf (connection-writes connection)
+                   (nconc (connection-writes connection)
+                          (list (lambda ()
+                                  (handler-case (start)
+                                    (network-error (condition)
+                                      (next-write connection)
+                                      (funcall continuation 0 condition)))))))
+             nil)
+            (t (start))))))
+
 ;;; Listeners
 
 (defstruct (listener (:include object) (:copier nil))
   "A listening socket."
   (address "" :type string)
-  (on-connection nil))
+  (port 0 :type (unsigned-byte 16))
+  (on-connection nil)
+  ;; Connections that came with one that was waited for, the oldest first.
+  (queue '() :type list))
+
+(setf (documentation 'listener-port 'function)
+      "The port that the listener listens on, 0 for a unix socket. From any thread.")
 
 (define-closing listener raw:socket-listener-free)
 
 (defmethod describe-briefly ((listener listener))
   (format nil "on ~a" (listener-address listener)))
-
-(defun listener-port (listener)
-  "The port that LISTENER listens on."
-  (check (raw:socket-listener-get-port (object-word listener)) "find the port of" listener))
 
 (defun handle-listener-event (listener event)
   (when (= (event-kind event) raw:+socket-accepted+)
@@ -241,7 +319,10 @@ already stays so."
       (if on-connection
           (with-handler-protection (connection :on-error (abandon connection))
             (funcall (the function on-connection) connection))
-          (close-object connection)))))
+          (setf (listener-queue listener) (nconc (listener-queue listener) (list connection)))))))
+
+(defmethod close-object :before ((listener listener))
+  (mapc #'close-object (shiftf (listener-queue listener) '())))
 
 (defun listen-on (host port &key on-connection (loop (current-loop)) backlog reuse-port)
   "Listens on HOST and PORT (0 picks a free one). ON-CONNECTION, if given, is called with each new
@@ -267,7 +348,42 @@ connection; otherwise connections wait for SOCKETPOLL/NET:ASYNC-ACCEPT and the l
         (when (minusp code)
           (close-object listener)
           (return-from listen-on (fail code "listen on" address))))
+      (setf (listener-port listener) (raw:socket-listener-get-port handle))
       listener)))
+
+(defun accept-operation (listener timeout continuation)
+  "Begins to wait for a connection. CONTINUATION is called with it and NIL, or NIL and a condition.
+The listener accepts only meanwhile: all others wait in the kernel, but for those that it took in
+the same turn, which are in the queue."
+  (declare (type function continuation))
+  (check-type listener listener)
+  (let ((timeout (check-timeout timeout)) (loop (object-loop listener)) (word (object-word listener)))
+    (flet ((finish (status connection)
+             (if connection
+                 (funcall continuation connection nil)
+                 (funcall continuation nil
+                          (network-condition status "accept a connection of" listener)))))
+      (if (listener-queue listener)
+          (begin-operation
+           loop "accept a connection of" listener nil
+           (lambda (nothing)
+             (declare (ignore nothing))
+             (raw:socket-async-sleep (loop-handle loop) 0))
+           (lambda (status length data)
+             (declare (ignore length data))
+             (let ((connection (and (zerop status) (pop (listener-queue listener)))))
+               (finish (if (zerop status) raw:+socket-ecanceled+ status) connection))))
+          (prog1
+              (begin-operation
+               loop "accept a connection of" listener nil
+               (lambda (nothing)
+                 (declare (ignore nothing))
+                 (raw:socket-async-accept word timeout))
+               (lambda (status length stream)
+                 (declare (ignore length))
+                 (raw:socket-listener-pause (object-word listener))
+                 (finish status (and (zerop status) (adopt-stream loop stream)))))
+            (raw:socket-listener-resume word))))))
 
 ;;; Timers and watches
 

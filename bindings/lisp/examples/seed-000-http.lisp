@@ -1,0 +1,36 @@
+;;;; Seed 000, "HTTP Server Integration": (start-modern-http-server 8080).
+
+(defpackage #:example-http (:use #:common-lisp #:socketpoll/io)
+  (:export #:start-modern-http-server))
+(in-package #:example-http)
+
+(declaim (ftype function handle-client))
+(defvar *client*)
+(defun process-http-request (buffer bytes-read)
+  (declare (ignorable buffer bytes-read))
+  (let ((client *client*))
+    (async-write client (format nil "HTTP/1.1 200 OK~c~c~:*~:*Content-Length: 5~c~c~:*~:*~c~cHello"
+                                #\Return #\Newline)
+                 :on-complete (lambda (bytes-written)
+                                (declare (ignore bytes-written))
+                                (close-connection client)))))
+
+;; High-level epsilon.io API
+(defun start-modern-http-server (port)
+  (with-io-context (ctx)  ; Auto-selects best platform backend
+    (let ((server-socket (create-server-socket port))
+          (buffer-pool (make-buffer-pool :size 8192 :count 1000)))
+      
+      (async-accept server-socket
+        :context ctx
+        :on-complete (lambda (client-socket)
+                       (handle-client ctx client-socket buffer-pool))))))
+
+(defun handle-client (ctx client buffer-pool)
+  (with-pooled-buffer (buffer buffer-pool)
+    (async-read client buffer
+      :context ctx
+      :on-complete (lambda (bytes-read)
+                     (if (> bytes-read 0)
+                         (process-http-request buffer bytes-read)
+                         (close-connection client))))))

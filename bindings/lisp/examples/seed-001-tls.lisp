@@ -1,0 +1,13 @@
+;;;; Seed 001, "TLS Server": signals NOT-BUILT-IN until there is TLS.
+
+(defpackage #:example-tls (:use #:common-lisp) (:local-nicknames (#:net #:socketpoll/net)))
+(in-package #:example-tls)
+
+(defun secure-handler (request)
+  (declare (ignore request))
+  "safe")
+
+(net:with-tls-server (server :port 8443 
+                             :cert-file "server.crt"
+                             :key-file "server.key")
+  (net:route server "GET" "/" #'secure-handler))
