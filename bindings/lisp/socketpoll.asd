@@ -36,4 +36,6 @@
                (:file "core")
                (:file "io")
                (:file "net")
-               (:file "http")))
+               (:file "http")
+               (:file "robust")
+               (:file "examples")))

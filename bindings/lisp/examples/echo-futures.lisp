@@ -19,7 +19,6 @@
 
 (defun accept (listener)
   (net:async-accept listener
-    :on-error (lambda (condition) (format *error-output* "~a~%" condition))
     :callback (lambda (connection)
                 (accept listener)
                 (echo connection (make-array 4096 :element-type '(unsigned-byte 8))))))

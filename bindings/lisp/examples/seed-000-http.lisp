@@ -5,12 +5,13 @@
 (in-package #:example-http)
 
 (declaim (ftype function handle-client))
-(defvar *client*)
+
 (defun process-http-request (buffer bytes-read)
-  (declare (ignorable buffer bytes-read))
-  (let ((client *client*))
-    (async-write client (format nil "HTTP/1.1 200 OK~c~c~:*~:*Content-Length: 5~c~c~:*~:*~c~cHello"
-                                #\Return #\Newline)
+  "Answers whatever was asked for, to the connection whose read has completed: *SOCKET*."
+  (declare (ignore buffer bytes-read))
+  (let ((client *socket*) (end (coerce '(#\Return #\Newline) 'string)))
+    (async-write client (concatenate 'string "HTTP/1.1 200 OK" end "Content-Length: 5" end end
+                                     "Hello")
                  :on-complete (lambda (bytes-written)
                                 (declare (ignore bytes-written))
                                 (close-connection client)))))

@@ -91,7 +91,10 @@ opened again is another descriptor, as its inode tells."
        (check-type context io-context)
        (descriptor-connection context socket)))))
 
-(defun complete (object on-complete on-error value condition)
+(defvar *socket* nil
+  "In a handler: the connection or listener that the operation was about.")
+
+(defun complete (object on-complete on-error value condition &aux (*socket* object))
   "Tells the program's handlers how an operation on OBJECT has ended."
   (cond ((null condition)
          (socketpoll::with-handler-protection (object :on-error (close-after-error object))

@@ -53,7 +53,7 @@
    #:buffer-string #:buffer-capacity #:buffer-fill #:make-buffer-pool #:buffer-pool
    #:buffer-pool-in-use #:take-buffer
    #:leave-buffer #:with-pooled-buffer #:splice-async
-   #:create-server-socket #:server-socket-port #:close-connection #:cancel))
+   #:create-server-socket #:server-socket-port #:close-connection #:*socket* #:cancel))
 
 (defpackage #:socketpoll/net
   (:use #:common-lisp #:socketpoll)
