@@ -122,35 +122,35 @@ and the loop goes on.")
   "A function of the condition and the object, called for each error in a handler in production.
 The default writes a line to *ERROR-OUTPUT*. It must not signal.")
 
-(defun debug-handler-error (condition object)
+(defun judge-error (condition object)
+  "What becomes of an error in a handler of OBJECT: a list of values that take the place of the
+handler's, or :ABANDON."
   (when *development*
     (restart-case (invoke-debugger condition)
-      (continue-production ()
-        :report (lambda (stream) (format stream "Treat it as in production: close ~a." object))
-        nil)))
-  (funcall *error-hook* condition object))
+      (use-value (&rest values)
+        :report "Give the handler a result."
+        :interactive (lambda () (format *query-io* "Result: ") (list (eval (read *query-io*))))
+        (return-from judge-error values))
+      (abort ()
+        :report (lambda (stream) (format stream "Close ~a and go on with the loop." object))
+        (return-from judge-error :abandon))))
+  (funcall *error-hook* condition object)
+  :abandon)
 
 (defmacro with-handler-protection ((object &key on-error) &body body)
   "The values of BODY, a call of a program's handler about OBJECT. After an error the forms ON-ERROR
-are evaluated, and NIL is returned."
-  (let ((block (gensym)) (about (gensym)))
+are evaluated, and NIL is returned. Conses nothing as long as all goes well."
+  (let ((done (gensym)) (failed (gensym)) (about (gensym)) (judge (gensym)))
     `(let ((,about ,object))
-       (block ,block
-         (restart-case
-             (return-from ,block
-               (handler-bind (((or error storage-condition)
-                                (lambda (condition)
-                                       (debug-handler-error condition ,about)
-                                       (invoke-restart 'abandon))))
-                 ,@body))
-           (use-value (&rest values)
-             :report "Give the handler a result."
-             :interactive (lambda () (format *query-io* "Result: ") (list (eval (read *query-io*))))
-             (return-from ,block (values-list values)))
-           (abandon ()
-             :test (lambda (condition) (declare (ignore condition)) t)
-             :report (lambda (stream) (format stream "Close ~a and go on." ,about)))
-           (abort ()
-             :report (lambda (stream) (format stream "Close ~a and go on with the loop." ,about))))
+       (block ,done
+         (block ,failed
+           (flet ((,judge (condition)
+                    (let ((verdict (judge-error condition ,about)))
+                      (if (listp verdict)
+                          (return-from ,done (values-list verdict))
+                          (return-from ,failed nil)))))
+             (declare (dynamic-extent #',judge))
+             (return-from ,done
+               (handler-bind (((or error storage-condition) #',judge)) ,@body))))
          ,on-error
          nil))))

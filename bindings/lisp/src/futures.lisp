@@ -131,7 +131,7 @@ on the thread that ends it; if it has ended already, in the next turn of its loo
                         (funcall on-error condition)))
                      ((and (typep condition 'network-error)
                            (= (network-error-code condition) raw:+socket-ecanceled+)))
-                     (t (socketpoll::debug-handler-error condition about))))))
+                     (t (socketpoll::judge-error condition about))))))
       (let ((late (sb-thread:with-mutex ((socketpoll::event-loop-lock (future-loop future)))
                     (or (future-done future)
                         (progn (push #'call (future-callbacks future)) nil)))))

@@ -192,16 +192,12 @@ it has not been answered; the body is there before the handler is called."
              (forget-request request))))))
 
 (defun call-handler (request)
-  (socketpoll::with-handler-protection (request :on-error (answer-error request))
-    (let ((response
-            ;; USE-VALUE gives the response.
-            (restart-case (funcall (http-route-function (http-request-route request)) request)
-              (use-value (value)
-                :report "Answer the request with a value."
-                :interactive (lambda ()
-                               (format *query-io* "Response: ") (list (eval (read *query-io*))))
-                value))))
-      (unless (or (eq response :later) (http-request-answered request))
+  (let ((response (socketpoll::with-handler-protection (request :on-error (answer-error request))
+                    (funcall (http-route-function (http-request-route request)) request))))
+    (unless (or (eq response :later) (http-request-answered request)
+                (not (object-live-p request)))
+      ;; What the handler returned may be no response.
+      (socketpoll::with-handler-protection (request :on-error (answer-error request))
         (respond request response)))))
 
 (defun handle-request-event (request event)

@@ -103,7 +103,7 @@ opened again is another descriptor, as its inode tells."
          (socketpoll::with-handler-protection (object :on-error (close-after-error object))
            (funcall (the function on-error) condition)))
         ((/= (network-error-code condition) raw:+socket-ecanceled+)
-         (socketpoll::debug-handler-error condition object)
+         (socketpoll::judge-error condition object)
          (close-after-error object))))
 
 (defun close-after-error (object)

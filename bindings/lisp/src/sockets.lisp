@@ -103,11 +103,9 @@ any more, but for the errors of operations that are under way."))
                  (funcall (the function on-data) connection (event-data event)
                           (event-length event))))))
           ((= kind raw:+socket-eof+)
-           (let ((on-close (connection-on-close connection)))
-             (if (connection-on-data connection)
-                 ;; What is queued still goes out; SOCKET_CLOSED follows.
-                 (raw:socket-stream-close (object-word connection))
-                 (when on-close nil))))
+           ;; What is queued still goes out; SOCKET_CLOSED follows.
+           (when (connection-on-data connection)
+             (raw:socket-stream-close (object-word connection))))
           ((= kind raw:+socket-drained+)
            (let ((on-drain (connection-on-drain connection)))
              (when on-drain
