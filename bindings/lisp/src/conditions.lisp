@@ -140,17 +140,19 @@ handler's, or :ABANDON."
 (defmacro with-handler-protection ((object &key on-error) &body body)
   "The values of BODY, a call of a program's handler about OBJECT. After an error the forms ON-ERROR
 are evaluated, and NIL is returned. Conses nothing as long as all goes well."
-  (let ((done (gensym)) (failed (gensym)) (about (gensym)) (judge (gensym)))
+  (let ((done (gensym)) (failed (gensym)) (about (gensym)))
     `(let ((,about ,object))
        (block ,done
          (block ,failed
-           (flet ((,judge (condition)
-                    (let ((verdict (judge-error condition ,about)))
-                      (if (listp verdict)
-                          (return-from ,done (values-list verdict))
-                          (return-from ,failed nil)))))
-             (declare (dynamic-extent #',judge))
-             (return-from ,done
-               (handler-bind (((or error storage-condition) #',judge)) ,@body))))
+           (return-from ,done
+             (handler-bind (((or error storage-condition)
+                              (lambda (condition)
+                                ;; It cannot outlive the block; a check for that would cons.
+                                (declare (optimize (safety 0)))
+                                (let ((verdict (judge-error condition ,about)))
+                                  (if (listp verdict)
+                                      (return-from ,done (values-list verdict))
+                                      (return-from ,failed nil))))))
+               ,@body)))
          ,on-error
          nil))))

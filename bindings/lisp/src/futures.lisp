@@ -43,15 +43,6 @@
     (dolist (callback callbacks) (funcall (the function callback)))
     t))
 
-(defun on-loop-thread-p (loop)
-  "Whether this thread is the one to run LOOP: its own, or any if that has ended."
-  (let ((thread (socketpoll::event-loop-thread loop)))
-    (or (eq thread sb-thread:*current-thread*)
-        (and (not (sb-thread:thread-alive-p thread))
-             (zerop (raw:socket-loop-claim (socketpoll::loop-handle loop)))
-             (setf (socketpoll::event-loop-thread loop) sb-thread:*current-thread*)
-             t))))
-
 (defun complete-future (future values &optional condition)
   "Ends FUTURE with a list of VALUES, or, where CONDITION is given, with that. From any thread. False
 if it had ended before."
@@ -76,7 +67,7 @@ if it had ended before."
 
 (defun wait-for (loop done timeout)
   "Waits until the function DONE is true: its value, or NIL after TIMEOUT milliseconds."
-  (if (on-loop-thread-p loop)
+  (if (socketpoll::own-loop-p loop)
       (socketpoll::run-until loop done timeout)
       (let ((deadline (and (not (minusp timeout)) (+ (socketpoll::clock-ms) timeout))))
         (sb-thread:with-mutex ((socketpoll::event-loop-lock loop))

@@ -297,8 +297,7 @@ LISTING a folder without index.html is listed."
   "Runs SERVER's loop in this thread until STOP-HTTP-SERVER or STOP-EVENT-LOOP."
   (check-type server http-server)
   (let ((loop (object-loop server)))
-    (socketpoll::check (raw:socket-loop-claim (socketpoll::loop-handle loop)) "run" server)
-    (setf (socketpoll::event-loop-thread loop) sb-thread:*current-thread*)
+    (socketpoll::claim-loop loop)
     (loop until (http-server-stopped server)
           while (run-once loop))))
 

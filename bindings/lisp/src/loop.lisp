@@ -7,8 +7,8 @@
 ;;;; poll(2) on the loop's descriptor with interrupts enabled. Ctrl-C, timers of SB-EXT and
 ;;;; INTERRUPT-THREAD thus act at once, and may unwind or continue.
 ;;;;
-;;;; Floating point. The library computes with floating point only in rate limiters, with finite
-;;;; numbers and no division by zero, so SBCL's traps may stay as they are.
+;;;; Floating point. C expects its default, no traps: they are masked while the library runs its loop.
+;;;; What else is called computes with none.
 
 (in-package #:socketpoll)
 
@@ -84,13 +84,21 @@
 
 ;;; Making and freeing
 
+(defun free-handle (function handle)
+  "Calls one of the library's functions that take a variable which holds a handle, and null it where
+they have freed it: whether they have."
+  (declare (type function function))
+  (sb-alien:with-alien ((variable (sb-alien:unsigned 64)))
+    (setf variable handle)
+    (funcall function (sb-alien:alien-sap (sb-alien:addr variable)))
+    (zerop variable)))
+
 (defun free-loop-memory (handle events pollfd)
-  (let ((cell (allocate-memory 8)))
-    (setf (sb-sys:sap-ref-64 (address-sap cell) 0) handle)
-    (raw:socket-loop-free (address-sap cell))
-    (free-memory cell))
-  (free-memory events)
-  (unless (zerop pollfd) (free-memory pollfd)))
+  "False if another thread runs the loop, which then stays as it is."
+  (when (free-handle #'raw:socket-loop-free handle)
+    (free-memory events)
+    (unless (zerop pollfd) (free-memory pollfd))
+    t))
 
 (defun make-pollfd (handle)
   (let ((fd (raw:socket-loop-get-fd handle)))
@@ -121,10 +129,10 @@ runs it: WRONG-THREAD."
   (check-type loop event-loop)
   (let ((handle (loop-handle loop)))
     (unless (zerop handle)
-      (check (raw:socket-loop-claim handle) "free" loop)
+      (unless (free-loop-memory handle (event-loop-events loop) (event-loop-pollfd loop))
+        (return-from free-event-loop (fail raw:+socket-ewrongthread+ "free" loop)))
       (sb-ext:cancel-finalization loop)
       (setf (event-loop-handle loop) 0 (event-loop-end loop) 0 (event-loop-cursor loop) 0)
-      (free-loop-memory handle (event-loop-events loop) (event-loop-pollfd loop))
       (loop for object across (event-loop-objects loop)
             when (typep object 'object)
               do (setf (object-handle object) 0) (object-abandoned object))
@@ -232,9 +240,12 @@ BACKEND as of MAKE-EVENT-LOOP."
 (defun fetch-events (loop timeout-ms)
   "One call of the library. How many events there are now, or a code."
   (declare (type (signed-byte 32) timeout-ms))
+  (unless (eq (event-loop-thread loop) sb-thread:*current-thread*)
+    (setf (event-loop-thread loop) sb-thread:*current-thread*))
   (sb-sys:without-interrupts
-    (let ((count (raw:socket-loop-wait (loop-handle loop) (address-sap (event-loop-events loop))
-                                       +batch+ timeout-ms)))
+    (let ((count (sb-int:with-float-traps-masked (:invalid :overflow :divide-by-zero :inexact)
+                   (raw:socket-loop-wait (loop-handle loop) (address-sap (event-loop-events loop))
+                                         +batch+ timeout-ms))))
       (when (plusp count)
         (setf (event-loop-cursor loop) 0 (event-loop-end loop) count))
       count)))
@@ -309,12 +320,6 @@ given to DISPATCH-EVENT."
         (orphaned-event loop event)))
   nil)
 
-(defun free-handle (function handle)
-  "Calls one of the library's functions that take a variable which holds a handle."
-  (sb-alien:with-alien ((variable (sb-alien:unsigned 64)))
-    (setf variable handle)
-    (funcall function (sb-alien:alien-sap (sb-alien:addr variable)))))
-
 (defun orphaned-event (loop event)
   "Nobody is there for EVENT: what came with it must not be lost."
   (cond ((and (= (event-kind event) raw:+socket-posted+) (zerop (event-user event)))
@@ -336,11 +341,22 @@ when the time has passed, or NIL after STOP-EVENT-LOOP."
                (unless (< (event-loop-cursor loop) (event-loop-end loop)) (return count))
                (setf event (next-event loop 0)))))))
 
+(defun claim-loop (loop)
+  "Makes this thread the owner of LOOP; WRONG-THREAD while another one runs it."
+  (check (raw:socket-loop-claim (loop-handle loop)) "run" loop)
+  (setf (event-loop-thread loop) sb-thread:*current-thread*)
+  loop)
+
+(defun own-loop-p (loop)
+  "Whether this thread is the one to use LOOP: its owner, or any where that has ended."
+  (let ((thread (event-loop-thread loop)))
+    (or (eq thread sb-thread:*current-thread*)
+        (and (not (sb-thread:thread-alive-p thread)) (claim-loop loop) t))))
+
 (defun run-event-loop (loop)
   "Runs LOOP in this thread until STOP-EVENT-LOOP."
   (check-type loop event-loop)
-  (check (raw:socket-loop-claim (loop-handle loop)) "run" loop)
-  (setf (event-loop-thread loop) sb-thread:*current-thread*)
+  (claim-loop loop)
   (let ((*loop* loop))
     (loop while (run-once loop))))
 

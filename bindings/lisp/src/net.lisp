@@ -58,7 +58,7 @@ after the other. Returns a future for the number.")
 
 (defun check-loop-thread (object)
   (let ((loop (object-loop object)))
-    (unless (on-loop-thread-p loop)
+    (unless (socketpoll::own-loop-p loop)
       (socketpoll::fail raw:+socket-ewrongthread+ "wait on" object))))
 
 ;;; Blocking

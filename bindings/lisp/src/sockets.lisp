@@ -11,10 +11,11 @@ any more, but for the errors of operations that are under way."))
   `(defmethod close-object ((object ,type))
      (let ((handle (object-word object)))
        (unless (zerop handle)
-         (check (raw:socket-loop-claim (loop-handle (object-loop object))) "close" object)
+         (own-loop-p (object-loop object))
+         (unless (free-handle (function ,raw-free) handle)
+           (return-from close-object (fail raw:+socket-ewrongthread+ "close" object)))
          (unregister object)
-         (setf (object-handle object) 0)
-         (free-handle (function ,raw-free) handle))
+         (setf (object-handle object) 0))
        nil)))
 
 (defun address-text (host port)
@@ -299,7 +300,8 @@ NIL. Returns the operation, or NIL if it has to wait for others."
   (address "" :type string)
   (port 0 :type (unsigned-byte 16))
   (on-connection nil)
-  ;; Connections that came with one that was waited for, the oldest first.
+  ;; The operation that waits for a connection, and those that came unasked, the oldest first.
+  (accepting nil)
   (queue '() :type list))
 
 (setf (documentation 'listener-port 'function)
@@ -312,12 +314,20 @@ NIL. Returns the operation, or NIL if it has to wait for others."
 
 (defun handle-listener-event (listener event)
   (when (= (event-kind event) raw:+socket-accepted+)
-    (let ((connection (adopt-stream (object-loop listener) (event-subject event)))
-          (on-connection (listener-on-connection listener)))
-      (if on-connection
-          (with-handler-protection (connection :on-error (abandon connection))
-            (funcall (the function on-connection) connection))
-          (setf (listener-queue listener) (nconc (listener-queue listener) (list connection)))))))
+    (let ((on-connection (listener-on-connection listener))
+          (accepting (listener-accepting listener))
+          (stream (event-subject event)))
+      (flet ((adopt () (adopt-stream (object-loop listener) stream)))
+        (cond (on-connection
+               (let ((connection (adopt)))
+                 (with-handler-protection (connection :on-error (abandon connection))
+                   (funcall (the function on-connection) connection))))
+              ;; An operation that has ended brings another connection.
+              ((and accepting (zerop (raw:socket-future-is-done (object-word accepting))))
+               (free-handle #'raw:socket-future-free (object-word accepting))
+               (end-operation accepting 0 0 stream))
+              (t (setf (listener-queue listener)
+                       (nconc (listener-queue listener) (list (adopt))))))))))
 
 (defmethod close-object :before ((listener listener))
   (mapc #'close-object (shiftf (listener-queue listener) '())))
@@ -356,32 +366,37 @@ the same turn, which are in the queue."
   (declare (type function continuation))
   (check-type listener listener)
   (let ((timeout (check-timeout timeout)) (loop (object-loop listener)) (word (object-word listener)))
-    (flet ((finish (status connection)
-             (if connection
-                 (funcall continuation connection nil)
-                 (funcall continuation nil
-                          (network-condition status "accept a connection of" listener)))))
+    (labels ((end (status connection)
+               (if connection
+                   (funcall continuation connection nil)
+                   (funcall continuation nil
+                            (network-condition status "accept a connection of" listener))))
+             (begin (function ended)
+               (begin-operation loop "accept a connection of" listener nil function ended))
+             (take-queued (status length data)
+               (declare (ignore length data))
+               (let ((connection (and (zerop status) (pop (listener-queue listener)))))
+                 (if (or connection (minusp status))
+                     (end status connection)
+                     ;; Another operation was faster.
+                     (handler-case (accept-operation listener timeout continuation)
+                       (network-error (condition) (funcall continuation nil condition))))))
+             (accepted (status length stream)
+               (declare (ignore length))
+               (setf (listener-accepting listener) nil)
+               (raw:socket-listener-pause (object-word listener))
+               (end status (and (zerop status) (adopt-stream loop stream)))))
       (if (listener-queue listener)
-          (begin-operation
-           loop "accept a connection of" listener nil
-           (lambda (nothing)
-             (declare (ignore nothing))
-             (raw:socket-async-sleep (loop-handle loop) 0))
-           (lambda (status length data)
-             (declare (ignore length data))
-             (let ((connection (and (zerop status) (pop (listener-queue listener)))))
-               (finish (if (zerop status) raw:+socket-ecanceled+ status) connection))))
-          (prog1
-              (begin-operation
-               loop "accept a connection of" listener nil
-               (lambda (nothing)
-                 (declare (ignore nothing))
-                 (raw:socket-async-accept word timeout))
-               (lambda (status length stream)
-                 (declare (ignore length))
-                 (raw:socket-listener-pause (object-word listener))
-                 (finish status (and (zerop status) (adopt-stream loop stream)))))
-            (raw:socket-listener-resume word))))))
+          (begin (lambda (nothing)
+                   (declare (ignore nothing))
+                   (raw:socket-async-sleep (loop-handle loop) 0))
+                 #'take-queued)
+          (let ((operation (begin (lambda (nothing)
+                                    (declare (ignore nothing))
+                                    (raw:socket-async-accept word timeout))
+                                  #'accepted)))
+            (raw:socket-listener-resume word)
+            (setf (listener-accepting listener) operation))))))
 
 ;;; Timers and watches
 

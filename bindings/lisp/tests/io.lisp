@@ -123,3 +123,33 @@
       (is (null (socketpoll::with-handler-protection (nil :on-error (setf closed t))
                   (error "in development"))))
       (is (eq closed t)))))
+
+(deftest every-connection-of-a-burst
+  (let ((accepted 0) (connected 0) (count 200))
+    (io:with-io-context (ctx)
+      (let ((server (io:create-server-socket 0 :host "127.0.0.1")))
+        (io:async-accept server :context ctx
+          :on-complete (lambda (client)
+                         (close-connection client)
+                         (when (= (incf accepted) count) (close-object server))))
+        (loop repeat count
+              do (io:async-connect "127.0.0.1" (io:server-socket-port server) :context ctx
+                   :on-complete (lambda (client)
+                                  (incf connected)
+                                  (io:async-read client (allocate-buffer 1)
+                                    :on-complete (lambda (bytes)
+                                                   (is (= 0 bytes))
+                                                   (close-connection client))))))))
+    (is (= count accepted))
+    (is (= count connected))))
+
+(deftest io-errors-in-handlers
+  (let* ((errors 0) (*error-hook* (lambda (condition object)
+                                    (declare (ignore condition object)) (incf errors))))
+    (multiple-value-bind (a b) (connection-pair)
+      (send b "x")
+      (io:async-read a (allocate-buffer 1) :on-complete (lambda (bytes) (error "~a" bytes)))
+      (run-once (current-loop))
+      (is (= 1 errors))
+      (is (not (object-live-p a)))
+      (is (object-live-p b)))))
