@@ -237,27 +237,38 @@ BACKEND as of MAKE-EVENT-LOOP."
                                            (sb-alien:unsigned 64) sb-alien:int))
    (event-loop-pollfd loop) 1 timeout-ms))
 
-(defun fetch-events (loop timeout-ms)
-  "One call of the library. How many events there are now, or a code."
+(defun fetch-event (loop timeout-ms)
+  "The next event: one that is there already (a debugger may have run the loop in between), or of one
+call of the library. 0 if there is none, or a code."
   (declare (type (signed-byte 32) timeout-ms))
   (unless (eq (event-loop-thread loop) sb-thread:*current-thread*)
     (setf (event-loop-thread loop) sb-thread:*current-thread*))
   (sb-sys:without-interrupts
-    (let ((count (sb-int:with-float-traps-masked (:invalid :overflow :divide-by-zero :inexact)
-                   (raw:socket-loop-wait (loop-handle loop) (address-sap (event-loop-events loop))
-                                         +batch+ timeout-ms))))
-      (when (plusp count)
-        (setf (event-loop-cursor loop) 0 (event-loop-end loop) count))
-      count)))
+    (let ((cursor (event-loop-cursor loop)) (count 1))
+      (declare (type fixnum cursor count))
+      (when (>= cursor (event-loop-end loop))
+        (setf count (sb-int:with-float-traps-masked (:invalid :overflow :divide-by-zero :inexact)
+                      (raw:socket-loop-wait (loop-handle loop)
+                                            (address-sap (event-loop-events loop))
+                                            +batch+ timeout-ms)))
+        (when (plusp count)
+          (setf cursor 0 (event-loop-end loop) count)))
+      (cond ((plusp count)
+             (setf (event-loop-cursor loop) (1+ cursor))
+             (sb-ext:truly-the (signed-byte 62)
+                               (+ (event-loop-events loop)
+                                  (sb-ext:truly-the (unsigned-byte 32)
+                                                    (* cursor raw:+socket-completion-size+)))))
+            (t count)))))
 
 (defconstant +slice-ms+ 20 "the longest deferral of an interrupt where there is no descriptor")
 
 (defun refill (loop timeout-ms)
   "Waits for events. The first one, 0 at the timeout, or -1 after STOP-EVENT-LOOP."
   (declare (type (signed-byte 32) timeout-ms) (optimize speed))
-  (let ((count (fetch-events loop 0)))
-    (declare (type (signed-byte 32) count))
-    (when (and (zerop count) (/= timeout-ms 0))
+  (let ((event (fetch-event loop 0)))
+    (declare (type (signed-byte 62) event))
+    (when (and (zerop event) (/= timeout-ms 0))
       (let ((deadline (and (plusp timeout-ms) (+ (the (unsigned-byte 60) (clock-ms)) timeout-ms)))
             (blind (zerop (event-loop-pollfd loop))))
         (declare (type (or null (unsigned-byte 61)) deadline))
@@ -269,19 +280,16 @@ BACKEND as of MAKE-EVENT-LOOP."
                  (sleep (cond ((minusp due) left) ((minusp left) due) (t (min left due)))))
             (declare (type (signed-byte 32) left due sleep))
             (cond (blind
-                   (setf count (fetch-events loop (if (minusp sleep)
-                                                      +slice-ms+
-                                                      (min sleep +slice-ms+)))))
+                   (setf event (fetch-event loop (if (minusp sleep)
+                                                     +slice-ms+
+                                                     (min sleep +slice-ms+)))))
                   (t
                    (unless (zerop sleep) (wait-readable loop sleep))
-                   (setf count (fetch-events loop 0))))
-            (when (or (/= count 0) (zerop left)) (return))))))
-    (cond ((plusp count)
-           (setf (event-loop-cursor loop) 1)
-           (event-loop-events loop))
-          ((zerop count) 0)
-          ((= count raw:+socket-estopped+) -1)
-          (t (fail count "wait for events of" loop) 0))))
+                   (setf event (fetch-event loop 0))))
+            (when (or (/= event 0) (zerop left)) (return))))))
+    (cond ((>= event 0) event)
+          ((= event raw:+socket-estopped+) -1)
+          (t (fail event "wait for events of" loop) 0))))
 
 (defun next-event (loop &optional (timeout-ms -1))
   "The next event of LOOP, which waits for it up to TIMEOUT-MS milliseconds (-1: for ever; 0: looks
