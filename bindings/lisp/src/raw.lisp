@@ -1440,7 +1440,7 @@
 (defun socket-dgram-reply (dgram source data length)
   "The same to the one that the token `source` stands for. 0, SOCKET_EBADHANDLE (the token is not valid), SOCKET_ENOTCONN (a unix socket without a name), SOCKET_ESTATE (connected by now, to another one), and what is said above of sending."
   (alien-funcall (extern-alien "SocketDgram_reply"
-                               (function (signed 32) (unsigned 64) system-area-pointer system-area-pointer (signed 64)))
+                               (function (signed 32) (unsigned 64) (unsigned 64) system-area-pointer (signed 64)))
                  dgram
                  source
                  data
@@ -1450,7 +1450,7 @@
 (defun socket-dgram-get-sender (dgram source out capacity)
   "Writes the address that the token `source` stands for, with a final NUL, into `out` (required, yours), in the form that SocketDgram_send_to takes, and returns its length. SOCKET_EBADHANDLE (the token is not valid), SOCKET_ENOTCONN (a unix socket without a name), SOCKET_EINVAL if capacity is too small (128 is enough)."
   (alien-funcall (extern-alien "SocketDgram_get_sender"
-                               (function (signed 32) (unsigned 64) system-area-pointer system-area-pointer (signed 32)))
+                               (function (signed 32) (unsigned 64) (unsigned 64) system-area-pointer (signed 32)))
                  dgram
                  source
                  out
@@ -1509,7 +1509,7 @@
 (defun socket-dgram-reply-segments (dgram source data length segment-size)
   "The same to the one that the token `source` stands for; errors as of SocketDgram_reply."
   (alien-funcall (extern-alien "SocketDgram_reply_segments"
-                               (function (signed 64) (unsigned 64) system-area-pointer system-area-pointer (signed 64) (signed 32)))
+                               (function (signed 64) (unsigned 64) (unsigned 64) system-area-pointer (signed 64) (signed 32)))
                  dgram
                  source
                  data
@@ -1732,7 +1732,7 @@
 (defun socket-future-complete (future status result data)
   "Completes one of SocketFuture_new with the status (0 or a code that says why it failed), a result of 0 or more and a pointer that is kept, not touched. From another thread than the loop's it takes effect in the loop's next turn. Any thread. 0; SOCKET_ESTATE if that was done before, or if it is an operation's or has been canceled; SOCKET_EINVAL (status > 0, result < 0); SOCKET_ENOMEM."
   (alien-funcall (extern-alien "SocketFuture_complete"
-                               (function (signed 32) (unsigned 64) (signed 32) (signed 64) system-area-pointer))
+                               (function (signed 32) (unsigned 64) (signed 32) (signed 64) (unsigned 64)))
                  future
                  status
                  result
@@ -2872,7 +2872,7 @@
 (defun socket-poll-add (poll fd events data)
   "Registers an open descriptor. `events` is any sum of the bits above, 0 included (errors and hangups alone); `data` is kept, not looked into, and may be NULL. The caller closes `fd`, best after SocketPoll_del. A number that was closed and is now another file is a new registration, which the old one's events never reach. The poll backend tells two files apart by device and inode, so it takes one eventfd, timerfd or the like under another's number for the same. -1: EBADF (not open), EEXIST (already registered), EPERM (a regular file or a directory), EINVAL (unknown bits; EXCLUSIVE with ONESHOT or PEER_CLOSED; the poll's own descriptor), ELOOP (polls that watch one another), ENOSPC (the limit of SocketPoll_setmaxregistered, or the system's), ENOMEM. See epoll_ctl(2)."
   (alien-funcall (extern-alien "SocketPoll_add"
-                               (function (signed 32) (unsigned 64) (signed 32) (signed 32) system-area-pointer))
+                               (function (signed 32) (unsigned 64) (signed 32) (signed 32) (unsigned 64)))
                  poll
                  fd
                  events
@@ -2882,7 +2882,7 @@
 (defun socket-poll-mod (poll fd events data)
   "Replaces bits and data, and arms anew: a condition that holds now is reported again, and a one-shot that has fired may fire once more. -1: ENOENT (open but not registered, or the number is another file now), EBADF (not open), EINVAL (bits as above), ENOMEM."
   (alien-funcall (extern-alien "SocketPoll_mod"
-                               (function (signed 32) (unsigned 64) (signed 32) (signed 32) system-area-pointer))
+                               (function (signed 32) (unsigned 64) (signed 32) (signed 32) (unsigned 64)))
                  poll
                  fd
                  events
