@@ -62,7 +62,7 @@ proc newCoroutine*(body: proc (); stackSize = DefaultStackSize): Coroutine =
   ## `resume`. `stackSize` is rounded up to pages, at least 16 KiB.
   if body.isNil:
     raiseError(SOCKET_EINVAL, "make a coroutine of a nil proc")
-  Coroutine(body: body, stackSize: stackSize, index: -1, thread: getThreadId())
+  Coroutine(body: body, stackSize: stackSize, index: -1, thread: cast[int](rootStack()))
 
 {.push stackTrace: off, checks: off.}
 
@@ -104,7 +104,7 @@ proc forget(coroutine: Coroutine) =
 
 proc step(coroutine: Coroutine) =
   # Runs it up to its next suspension or its end.
-  if coroutine.thread != getThreadId():
+  if coroutine.thread != cast[int](rootStack()):
     raiseError(SOCKET_EWRONGTHREAD, "resume a coroutine of another thread")
   if coroutine.state notin {csCreated, csSuspended}:
     raiseError(SOCKET_ESTATE, "resume a coroutine that is " & $coroutine.state)
@@ -131,7 +131,7 @@ proc ready*(coroutine: Coroutine) =
   ## Nothing happens if it is ready or has finished.
   if coroutine.isNil:
     raiseError(SOCKET_EINVAL, "make a nil coroutine ready")
-  if coroutine.thread != getThreadId():
+  if coroutine.thread != cast[int](rootStack()):
     raiseError(SOCKET_EWRONGTHREAD, "make a coroutine of another thread ready")
   if not coroutine.queued and coroutine.state != csFinished:
     coroutine.queued = true

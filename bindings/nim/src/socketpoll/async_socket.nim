@@ -1,0 +1,345 @@
+## Sockets for coroutines: TCP, unix sockets and UDP.
+##
+## Every proc that takes the loop waits as eventloop.nim says: the calling coroutine, or, outside of
+## one, the program. Each has a timeout in milliseconds (-1: none), after which `TimeoutError` is
+## raised and the socket is as before. socketpoll/asyncio has the same without the loop, as futures.
+import std/[deques, nativesockets, posix, strutils]
+import errors, eventloop, raw
+export nativesockets.Port, nativesockets.`==`, nativesockets.`$`
+
+type
+  SocketKind* = enum
+    skFresh    ## nothing yet
+    skBound    ## has an address to listen on
+    skListener ## listens
+    skStream   ## is connected
+    skDatagram ## UDP
+    skClosed   ## was closed
+
+  AsyncSocket* = ref object
+    ## One socket. Closing it twice is allowed; using it after that raises `StaleHandleError`.
+    kind*: SocketKind
+    loop: EventLoop
+    listener: SocketListener_T
+    accepted: Accepted
+    stream: SocketStream_T
+    dgram: SocketDgram_T
+    address: string
+    datagrams: bool
+
+  Accepted = ref object of Receiver
+    # Connections that came while nobody waited in `accept`.
+    listener: SocketListener_T
+    streams: Deque[SocketStream_T]
+
+  Datagram* = tuple[data: string, sender: string]
+
+proc dropStreams(accepted: Accepted) =
+  for stream in accepted.streams.mitems: SocketStream_free(addr stream)
+
+proc finalizeSocket(socket: AsyncSocket) =
+  # The handle is freed with its object. On another thread, or after its loop, this does nothing.
+  SocketListener_free(addr socket.listener)
+  SocketStream_free(addr socket.stream)
+  if not socket.accepted.isNil: dropStreams(socket.accepted)
+  SocketDgram_free(addr socket.dgram)
+
+proc newSocketObject(loop: EventLoop; kind: SocketKind; address = ""): AsyncSocket =
+  new(result, finalizeSocket)
+  result.loop = loop
+  result.kind = kind
+  result.address = address
+
+proc newAsyncSocket*(): AsyncSocket =
+  ## A socket of the calling thread's loop, for `connect`, or for `bindAddr` and `listen`.
+  newSocketObject(getEventLoop(), skFresh)
+
+proc newAsyncSocket*(loop: EventLoop): AsyncSocket =
+  ## The same of another loop.
+  discard loop.native()
+  newSocketObject(loop, skFresh)
+
+proc `$`*(socket: AsyncSocket): string =
+  if socket.isNil: return "AsyncSocket(nil)"
+  result = "AsyncSocket(" & (case socket.kind
+    of skFresh, skBound: "unused"
+    of skListener: "listener"
+    of skStream: "stream"
+    of skDatagram: "datagrams"
+    of skClosed: "closed")
+  if socket.address.len > 0: result.add ' ' & socket.address
+  result.add ')'
+
+proc demand(socket: AsyncSocket; operation: string; kinds: set[SocketKind]) =
+  # That it is there and of the right kind.
+  if socket.isNil or socket.kind == skClosed: raiseError(SOCKET_EBADHANDLE, operation & " " & $socket)
+  if socket.loop.closed: raiseError(SOCKET_EBADHANDLE, operation & " " & $socket & " of " & $socket.loop)
+  if socket.kind notin kinds: raiseError(SOCKET_ESTATE, operation & " " & $socket)
+
+proc demand(socket: AsyncSocket; loop: EventLoop; operation: string; kinds: set[SocketKind]) =
+  demand(socket, operation, kinds)
+  if loop != socket.loop:
+    raiseError(SOCKET_EINVAL, operation & " " & $socket & " with a loop that is not its own")
+
+proc hostPort*(host: string; port: Port): string =
+  ## "127.0.0.1:80", "[::1]:80".
+  if ':' in host and not host.startsWith('['): "[" & host & "]:" & $port.uint16
+  else: host & ":" & $port.uint16
+
+# ---- Listening
+
+proc bindAddr*(socket: AsyncSocket; address: string) =
+  ## Says where `listen` will listen: "127.0.0.1:8080", "[::]:8080", "unix:/path".
+  demand(socket, "bind", {skFresh, skBound})
+  socket.address = address
+  socket.kind = skBound
+
+proc bindAddr*(socket: AsyncSocket; port: Port; address = "0.0.0.0") =
+  ## The same with a port (0 picks a free one); "0.0.0.0" is every IPv4 address of this machine.
+  bindAddr(socket, hostPort(address, port))
+
+const MostAccepted = 128 # connections that wait for `accept`; more wait in the kernel
+
+proc deliverAccepted(receiver: Receiver; event: ptr SocketCompletion_T) {.nimcall.} =
+  let accepted = Accepted(receiver)
+  if event.kind == SOCKET_ACCEPTED:
+    accepted.streams.addLast SocketStream_T(event.subject)
+    if accepted.streams.len == MostAccepted: discard SocketListener_pause(accepted.listener)
+
+proc listen*(socket: AsyncSocket; backlog = int(SOCKET_LISTENER_BACKLOG)) =
+  ## Listens on the address of `bindAddr`, or on a free port. Raises `AddressInUseError`.
+  demand(socket, "listen on", {skFresh, skBound})
+  if socket.kind == skFresh: bindAddr(socket, Port(0))
+  let what = "listen on " & socket.address
+  var listener = SocketListener_new(socket.loop.native())
+  if listener.isNil: raiseLast(what)
+  var code = SocketListener_set_backlog(listener, int32(backlog))
+  if code >= 0: code = SocketListener_listen(listener, cstring(socket.address))
+  if code < 0:
+    SocketListener_free(addr listener)
+    raiseError(code, what)
+  socket.listener = listener
+  socket.accepted = Accepted(listener: listener, deliver: deliverAccepted)
+  socket.loop.attach(socket.accepted, background = true)
+  discard SocketListener_set_callback(listener, nil, socket.accepted.ticket)
+  socket.kind = skListener
+
+proc localPort*(socket: AsyncSocket): Port =
+  ## The port that a listener or a bound UDP socket has.
+  demand(socket, "ask for the port of", {skListener, skDatagram})
+  if socket.kind == skListener:
+    return Port(check(SocketListener_get_port(socket.listener), "ask for the port of " & $socket))
+  var text {.noinit.}: array[128, char]
+  discard check(SocketDgram_get_local(socket.dgram, cast[cstring](addr text[0]), 128),
+                "ask for the port of " & $socket)
+  let all = $cast[cstring](addr text[0])
+  Port(parseInt(all[all.rfind(':') + 1 .. ^1]))
+
+# What an operation and its outcome are, once for coroutines and futures.
+
+proc beginAccept*(socket: AsyncSocket; timeoutMs: int): (Operation, SocketFuture_T) =
+  ## For socketpoll/asyncio, as are the other `begin` and `end` procs.
+  demand(socket, "accept on", {skListener})
+  (socket.loop.newOperation("accept on " & socket.address),
+   SocketAsync_accept(socket.listener, int32(timeoutMs)))
+
+proc takeAccepted*(socket: AsyncSocket): AsyncSocket =
+  ## A connection that waits already; nil if there is none.
+  if socket.accepted.streams.len == 0: return nil
+  result = newSocketObject(socket.loop, skStream)
+  result.stream = socket.accepted.streams.popFirst()
+  if socket.accepted.streams.len == MostAccepted - 1: discard SocketListener_resume(socket.listener)
+
+proc endStream*(operation: Operation; address = ""): AsyncSocket =
+  discard operation.outcome()
+  result = newSocketObject(operation.loop, skStream, address)
+  result.stream = SocketStream_T(operation.data)
+
+proc beginConnect*(socket: AsyncSocket; address: string; timeoutMs: int): (Operation, SocketFuture_T) =
+  demand(socket, "connect", {skFresh})
+  (socket.loop.newOperation("connect to " & address),
+   SocketAsync_connect(socket.loop.native(), cstring(address), int32(timeoutMs)))
+
+proc endConnect*(socket: AsyncSocket; operation: Operation; address: string) =
+  discard operation.outcome()
+  socket.stream = SocketStream_T(operation.data)
+  socket.kind = skStream
+  socket.address = address
+
+proc beginRecv*(socket: AsyncSocket; size, timeoutMs: int; exactly: bool): (Operation, SocketFuture_T) =
+  demand(socket, "receive from", {skStream})
+  if size < 1: raiseError(SOCKET_EINVAL, "receive " & $size & " bytes from " & $socket)
+  let operation = socket.loop.newOperation("receive from a stream", size)
+  let room = addr operation.buffer[0]
+  (operation, if exactly: SocketAsync_read_exactly(socket.stream, room, size, int32(timeoutMs))
+              else: SocketAsync_read(socket.stream, room, size, int32(timeoutMs)))
+
+proc endRecv*(operation: Operation): string =
+  operation.buffer.setLen int(operation.outcome())
+  result = move operation.buffer
+
+proc beginRecvUntil*(socket: AsyncSocket; delimiter: string; maxLength, timeoutMs: int): (Operation, SocketFuture_T) =
+  demand(socket, "receive from", {skStream})
+  let operation = socket.loop.newOperation("receive up to a delimiter", max(maxLength, 1))
+  (operation, SocketAsync_read_until(socket.stream, addr operation.buffer[0], maxLength,
+                                     cstring(delimiter), int32(delimiter.len), int32(timeoutMs)))
+
+proc beginSend*(socket: AsyncSocket; data: string; timeoutMs: int): (Operation, SocketFuture_T) =
+  demand(socket, "send to", {skStream})
+  let operation = socket.loop.newOperation("send to a stream")
+  operation.buffer = data
+  (operation, SocketAsync_write(socket.stream, cstring(operation.buffer), data.len, int32(timeoutMs)))
+
+proc beginRecvFrom*(socket: AsyncSocket; size, timeoutMs: int): (Operation, SocketFuture_T) =
+  demand(socket, "receive from", {skDatagram})
+  let operation = socket.loop.newOperation("receive a datagram", max(size, 1))
+  (operation, SocketAsync_receive_from(socket.dgram, addr operation.buffer[0], size, int32(timeoutMs)))
+
+proc endRecvFrom*(socket: AsyncSocket; operation: Operation): Datagram =
+  result.data = endRecv(operation)
+  var text {.noinit.}: array[128, char]
+  let source = SocketDgram_get_last_source(socket.dgram)
+  if SocketDgram_get_sender(socket.dgram, source, cast[cstring](addr text[0]), 128) >= 0:
+    result.sender = $cast[cstring](addr text[0])
+
+proc beginSendTo*(socket: AsyncSocket; address, data: string; timeoutMs: int): (Operation, SocketFuture_T) =
+  demand(socket, "send to", {skDatagram})
+  let operation = socket.loop.newOperation("send a datagram to " & address)
+  operation.buffer = data
+  (operation, SocketAsync_send_to(socket.dgram, if address.len == 0: nil else: cstring(address),
+                                  cstring(operation.buffer), data.len, int32(timeoutMs)))
+
+proc beginResolve*(loop: EventLoop; name: string; timeoutMs: int): (Operation, SocketFuture_T) =
+  let operation = loop.newOperation("resolve " & name)
+  operation.resolves = true
+  (operation, SocketAsync_resolve(loop.native(), cstring(name), SOCKET_FAMILY_ANY, int32(timeoutMs)))
+
+# ---- For coroutines
+
+proc finish(begun: (Operation, SocketFuture_T)): Operation =
+  discard begun[0].wait(begun[1])
+  begun[0]
+
+proc accept*(socket: AsyncSocket; loop: EventLoop; timeoutMs = -1): AsyncSocket =
+  ## Waits for the next connection. Several may wait on one listener, each gets another connection.
+  demand(socket, loop, "accept on", {skListener})
+  result = socket.takeAccepted()
+  if result.isNil: result = endStream(finish(socket.beginAccept(timeoutMs)))
+
+proc connect*(socket: AsyncSocket; loop: EventLoop; address: string; timeoutMs = -1) =
+  ## Connects to "host:port", "unix:/path"; names are looked up without blocking. Raises
+  ## `ConnectionRefusedError` and the like.
+  demand(socket, loop, "connect", {skFresh})
+  endConnect(socket, finish(socket.beginConnect(address, timeoutMs)), address)
+
+proc connect*(socket: AsyncSocket; loop: EventLoop; host: string; port: Port; timeoutMs = -1) =
+  ## The same with a host and a port.
+  connect(socket, loop, hostPort(host, port), timeoutMs)
+
+proc recv*(socket: AsyncSocket; loop: EventLoop; size: int; timeoutMs = -1): string =
+  ## What comes next, at least 1 and at most `size` bytes. "" at the end of the stream.
+  demand(socket, loop, "receive from", {skStream})
+  endRecv(finish(socket.beginRecv(size, timeoutMs, exactly = false)))
+
+proc recvExactly*(socket: AsyncSocket; loop: EventLoop; size: int; timeoutMs = -1): string =
+  ## Exactly `size` bytes; fewer if the stream ends before.
+  demand(socket, loop, "receive from", {skStream})
+  endRecv(finish(socket.beginRecv(size, timeoutMs, exactly = true)))
+
+proc recvUntil*(socket: AsyncSocket; loop: EventLoop; delimiter: string; maxLength = 65536; timeoutMs = -1): string =
+  ## Up to and including the delimiter (1 to 16 bytes), at most `maxLength` bytes. Without it: the
+  ## stream ended before.
+  demand(socket, loop, "receive from", {skStream})
+  endRecv(finish(socket.beginRecvUntil(delimiter, maxLength, timeoutMs)))
+
+proc recvLine*(socket: AsyncSocket; loop: EventLoop; maxLength = 65536; timeoutMs = -1): string =
+  ## One line with its "\n"; "" at the end of the stream.
+  recvUntil(socket, loop, "\n", maxLength, timeoutMs)
+
+proc send*(socket: AsyncSocket; loop: EventLoop; data: string; timeoutMs = -1): int =
+  ## Sends all of it, and returns how much that is, when the kernel has taken the last byte.
+  demand(socket, loop, "send to", {skStream})
+  if data.len == 0: return 0
+  int(finish(socket.beginSend(data, timeoutMs)).length)
+
+proc write*(socket: AsyncSocket; data: string): int {.discardable.} =
+  ## Sends without waiting: what the kernel does not take at once is queued. Returns the bytes that
+  ## are queued now. Raises `SocketPollError` with `SOCKET_EAGAIN` above the high mark (1 MiB).
+  demand(socket, "send to", {skStream})
+  result = int(check(SocketStream_write(socket.stream, cstring(data), data.len), "send to " & $socket))
+  socket.loop.noteChange()
+
+proc descriptor*(socket: AsyncSocket): int =
+  ## Its descriptor, which stays its own.
+  demand(socket, "ask for the descriptor of", {skStream, skListener})
+  let fd = if socket.kind == skStream: SocketStream_get_fd(socket.stream)
+           else: SocketListener_get_fd(socket.listener)
+  int(check(fd, "ask for the descriptor of " & $socket))
+
+template waitOn(socket, wait: untyped) =
+  # The loop watches the descriptor for itself; the program's interest has a number of its own.
+  let fd = dup(cint(socket.descriptor))
+  if fd < 0: raiseError(SOCKET_EMFILE, "wait on " & $socket)
+  try: wait(socket.loop, int(fd), timeoutMs)
+  finally: discard posix.close(fd)
+
+proc waitForRead*(socket: AsyncSocket; loop: EventLoop; timeoutMs = -1) =
+  ## Waits until there is something to receive or to accept, and takes nothing.
+  demand(socket, loop, "wait on", {skStream, skListener})
+  waitOn(socket, waitForRead)
+
+proc waitForWrite*(socket: AsyncSocket; loop: EventLoop; timeoutMs = -1) =
+  ## Waits until the kernel has room for output.
+  demand(socket, loop, "wait on", {skStream})
+  waitOn(socket, waitForWrite)
+
+proc shutdown*(socket: AsyncSocket) =
+  ## Ends the sending side once what is queued has gone; receiving goes on.
+  demand(socket, "shut down", {skStream})
+  discard check(SocketStream_shutdown(socket.stream), "shut down " & $socket)
+
+proc peer*(socket: AsyncSocket): string =
+  ## The other side's address.
+  demand(socket, "ask for the peer of", {skStream})
+  var text {.noinit.}: array[128, char]
+  discard check(SocketStream_get_peer(socket.stream, cast[cstring](addr text[0]), 128),
+                "ask for the peer of " & $socket)
+  $cast[cstring](addr text[0])
+
+proc close*(socket: AsyncSocket) =
+  ## Closes it. Operations of others that are under way on it end with `CanceledError`. Nothing
+  ## happens for nil or the second time.
+  if socket.isNil or socket.kind == skClosed: return
+  if not socket.accepted.isNil: socket.loop.detach(socket.accepted, background = true)
+  finalizeSocket(socket)
+  socket.accepted = nil
+  socket.kind = skClosed
+  if not socket.loop.closed: socket.loop.noteChange()
+
+proc startTls*(socket: AsyncSocket; serverName = "") =
+  ## Has its place; the library has no TLS yet. Raises `NotBuiltInError`.
+  requireTls("speak TLS on " & $socket)
+
+# ---- UDP
+
+proc newUdpSocket*(address = ""; loop: EventLoop = getEventLoop()): AsyncSocket =
+  ## A UDP socket, bound to `address` ("127.0.0.1:0", "[::]:53") if there is one.
+  result = newSocketObject(loop, skDatagram, address)
+  result.dgram = SocketDgram_new(loop.native())
+  if result.dgram.isNil: raiseLast("make a UDP socket")
+  if address.len > 0:
+    discard check(SocketDgram_bind(result.dgram, cstring(address)), "bind to " & address)
+
+proc recvFrom*(socket: AsyncSocket; loop: EventLoop; size = 65536; timeoutMs = -1): Datagram =
+  ## One datagram and who sent it. Longer than `size`: `SocketPollError` with `SOCKET_ETRUNCATED`.
+  demand(socket, loop, "receive from", {skDatagram})
+  endRecvFrom(socket, finish(socket.beginRecvFrom(size, timeoutMs)))
+
+proc sendTo*(socket: AsyncSocket; loop: EventLoop; address, data: string; timeoutMs = -1) =
+  ## Sends one datagram to "127.0.0.1:53", as soon as there is room for it.
+  demand(socket, loop, "send to", {skDatagram})
+  discard finish(socket.beginSendTo(address, data, timeoutMs))
+
+proc resolve*(loop: EventLoop; name: string; timeoutMs = -1): seq[string] =
+  ## The addresses of a host, the best first, without blocking.
+  finish(loop.beginResolve(name, timeoutMs)).found
