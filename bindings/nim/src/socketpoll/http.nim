@@ -1,0 +1,250 @@
+## An HTTP/1.1 server on a loop: routes, static files, and handlers that may wait.
+##
+##   let server = newHttpServer()
+##   server.route("GET", "/hello/:name") do (request: Request):
+##     request.respond(200, "Hello " & request.parameter("name") & "\n")
+##   server.listen("127.0.0.1:8080")
+##   server.run()
+##
+## A handler answers now or later. One that raises costs its own connection only: the client gets
+## 500 (or, if the response had begun, a cut connection), and `onError` is told.
+import errors, eventloop, raw
+export errors, eventloop
+
+type
+  HttpServer* = ref object
+    ## A server. Closing it twice is allowed; using it after that raises `StaleHandleError`.
+    core: SocketHTTPServer_T
+    loop: EventLoop
+    routes: seq[Route]
+    self: ServerEvents
+    onError*: proc (request: Request; error: ref Exception)
+      ## Told what a handler raised; nil: one line on stderr.
+    address: string
+
+  Request* = object
+    ## One request and its response. A copy is the same request. Once it is answered, or its client
+    ## has gone, asking it raises `StaleHandleError`.
+    exchange: SocketHTTP_T
+    body*: string ## the whole of it, where the route asked for it
+
+  Handler* = proc (request: Request)
+
+  RouteKind* = enum
+    rkPlain     ## the handler is called as soon as the head is there, and never waits
+    rkBody      ## it is called when the body is there as well
+    rkCoroutine ## likewise, and in a coroutine: it may wait
+
+  Route = ref object of Receiver
+    server: HttpServer
+    handler: Handler
+    kind: RouteKind
+
+  Exchange = ref object of Receiver # one whose body is on its way
+    route: Route
+    request: Request
+
+  ServerEvents = ref object of Receiver
+    stopped: bool
+
+proc finalizeServer(server: HttpServer) =
+  SocketHTTPServer_free(addr server.core)
+
+proc newServerObject(loop: EventLoop): HttpServer =
+  new(result, finalizeServer)
+  result.loop = loop
+
+proc deliverServer(receiver: Receiver; event: ptr SocketCompletion_T) {.nimcall.} =
+  let self = ServerEvents(receiver)
+  if event.kind == SOCKET_HTTP_STOPPED and not self.stopped:
+    self.stopped = true
+    self.loop.detach(self)
+
+proc newHttpServer*(loop: EventLoop = getEventLoop()): HttpServer =
+  ## A server that does not listen yet.
+  result = newServerObject(loop)
+  result.core = SocketHTTPServer_new(loop.native())
+  if result.core.isNil: raiseLast("make an HTTP server")
+  result.self = ServerEvents(deliver: deliverServer)
+  loop.attach(result.self)
+  discard SocketHTTPServer_set_callback(result.core, nil, result.self.ticket)
+
+proc `$`*(server: HttpServer): string =
+  if server.isNil: "HttpServer(nil)"
+  elif server.core.isNil: "HttpServer(closed)"
+  else: "HttpServer(" & server.address & ")"
+
+proc native*(server: HttpServer): SocketHTTPServer_T =
+  ## The library's handle, for the limits and times of `socketpoll/raw`.
+  if server.isNil or server.core.isNil: raiseError(SOCKET_EBADHANDLE, "use " & $server)
+  if server.loop.closed: raiseError(SOCKET_EBADHANDLE, "use " & $server & " of " & $server.loop)
+  server.core
+
+proc loop*(server: HttpServer): EventLoop = server.loop
+
+# ---- The request
+
+proc need(text: cstring; what: string): string {.inline.} =
+  if text.isNil: raiseLast("ask a request for its " & what)
+  $text
+
+proc httpMethod*(request: Request): string = need(SocketHTTP_get_method(request.exchange), "method")
+proc target*(request: Request): string = need(SocketHTTP_get_target(request.exchange), "target")
+  ## As it was sent: "/a/b?c=d".
+proc path*(request: Request): string = need(SocketHTTP_get_path(request.exchange), "path")
+  ## Still percent-encoded.
+proc query*(request: Request): string = $SocketHTTP_get_query(request.exchange)
+  ## "" where there is none.
+proc header*(request: Request; name: string): string = $SocketHTTP_get_header(request.exchange, cstring(name))
+  ## The first field of that name; "" where there is none.
+proc parameter*(request: Request; name: string): string =
+  ## What stands in the place of ":name", decoded, or of "*". "" if the pattern has no such name.
+  $SocketHTTP_get_parameter(request.exchange, cstring(name))
+
+iterator headers*(request: Request): (string, string) =
+  ## All fields, in their order.
+  for i in 0'i32 ..< SocketHTTP_get_header_count(request.exchange):
+    yield ($SocketHTTP_get_header_name(request.exchange, i),
+           $SocketHTTP_get_header_value(request.exchange, i))
+
+proc peer*(request: Request): string =
+  ## The client's address, without its port.
+  var text {.noinit.}: array[128, char]
+  discard check(SocketHTTP_get_peer(request.exchange, cast[cstring](addr text[0]), 128), "ask for the peer of a request")
+  $cast[cstring](addr text[0])
+
+# ---- The response
+
+proc setHeader*(request: Request; name, value: string) =
+  ## A field of the response, in the place of those of that name.
+  discard check(SocketHTTP_set_header(request.exchange, cstring(name), cstring(value)), "set the header " & name)
+
+proc addHeader*(request: Request; name, value: string) =
+  ## A further field of the response.
+  discard check(SocketHTTP_add_header(request.exchange, cstring(name), cstring(value)), "add the header " & name)
+
+proc respond*(request: Request; status: int; body: string; contentType = "text/plain") =
+  ## The whole response.
+  discard check(SocketHTTP_respond(request.exchange, int32(status), cstring(contentType), cstring(body), body.len),
+                "respond to a request")
+
+proc startResponse*(request: Request; status: int; contentType = "text/plain"; length = -1) =
+  ## The head of a response whose body follows by `write`; -1: of a length not known yet.
+  discard check(SocketHTTP_start(request.exchange, int32(status), cstring(contentType), length),
+                "start the response to a request")
+
+proc write*(request: Request; data: string): int {.discardable.} =
+  ## The next bytes of the body. Returns the bytes that are queued now; `SOCKET_EAGAIN` is raised
+  ## above the high mark.
+  int(check(SocketHTTP_write(request.exchange, cstring(data), data.len), "write to a response"))
+
+proc finish*(request: Request) =
+  ## Ends the response.
+  discard check(SocketHTTP_end(request.exchange), "end a response")
+
+# ---- Routes
+
+proc failed(server: HttpServer; request: Request; error: ref Exception) =
+  if server.onError.isNil:
+    stderr.writeLine "handler ended with ", error.name, ": ", error.msg
+  else:
+    try: server.onError(request, error)
+    except CatchableError: discard # its own affair
+  const text = "Internal Server Error\n"
+  if SocketHTTP_respond(request.exchange, 500, "text/plain", cstring(text), text.len) == SOCKET_ESTATE:
+    discard SocketHTTP_abort(request.exchange)
+
+proc call(route: Route; request: Request) {.inline.} =
+  try: route.handler(request)
+  except CatchableError as error: failed(route.server, request, error)
+  except Defect as error: failed(route.server, request, error)
+
+proc dispatch(route: Route; request: Request) =
+  if route.kind == rkCoroutine:
+    ready newCoroutine((proc () = call(route, request)), stackSize = 128 * 1024)
+  else:
+    call(route, request)
+
+proc deliverBody(receiver: Receiver; event: ptr SocketCompletion_T) {.nimcall.} =
+  let exchange = Exchange(receiver)
+  case event.kind
+  of SOCKET_HTTP_BODY:
+    let old = exchange.request.body.len
+    exchange.request.body.setLen old + int(event.length)
+    copyMem(addr exchange.request.body[old], event.data, int(event.length))
+  of SOCKET_HTTP_BODY_END:
+    exchange.loop.detach(exchange, background = true)
+    dispatch(exchange.route, exchange.request)
+  of SOCKET_HTTP_CLOSED: exchange.loop.detach(exchange, background = true)
+  else: discard
+
+proc deliverRequest(receiver: Receiver; event: ptr SocketCompletion_T) {.nimcall.} =
+  if event.kind != SOCKET_HTTP_REQUEST: return
+  let route = Route(receiver)
+  let request = Request(exchange: SocketHTTP_T(event.subject))
+  if route.kind == rkPlain:
+    call(route, request)
+  elif SocketHTTP_get_body_length(request.exchange) == 0:
+    dispatch(route, request)
+  else:
+    let exchange = Exchange(deliver: deliverBody, route: route, request: request)
+    route.loop.attach(exchange, background = true)
+    discard SocketHTTP_set_callback(request.exchange, nil, exchange.ticket)
+    discard SocketHTTP_read_body(request.exchange)
+
+proc route*(server: HttpServer; httpMethod, pattern: string; kind: RouteKind; handler: Handler) =
+  ## Requests of that method and path go to `handler`. Patterns: "/a/b" exactly; "/a/:name" one
+  ## segment; "/a/*" everything below.
+  let core = server.native()
+  if handler.isNil: raiseError(SOCKET_EINVAL, "route " & pattern & " of " & $server & " to a nil handler")
+  let route = Route(deliver: deliverRequest, server: server, handler: handler, kind: kind)
+  server.loop.attach(route, background = true)
+  let code = SocketHTTPServer_route(core, cstring(httpMethod), cstring(pattern), nil, route.ticket)
+  if code < 0:
+    server.loop.detach(route, background = true)
+    raiseError(code, "route " & httpMethod & " " & pattern)
+  server.routes.add route
+
+proc route*(server: HttpServer; httpMethod, pattern: string; handler: Handler) =
+  ## The same with a handler that needs no body and never waits.
+  route(server, httpMethod, pattern, rkPlain, handler)
+
+proc serveStatic*(server: HttpServer; prefix, folder: string; listing = false) =
+  ## Answers GET and HEAD below `prefix` with the files of `folder`.
+  discard check(SocketHTTPServer_static(server.native(), cstring(prefix), cstring(folder),
+                                        if listing: SOCKET_HTTP_LISTING else: 0),
+                "serve " & folder & " at " & prefix)
+
+proc listen*(server: HttpServer; address: string) =
+  ## "127.0.0.1:8080", "[::]:80", "unix:/path"; port 0 picks a free one. Any number of times.
+  discard check(SocketHTTPServer_listen(server.native(), cstring(address)), "listen on " & address)
+  server.address = address
+  server.loop.noteChange()
+
+proc port*(server: HttpServer): int =
+  ## The port of the latest `listen`.
+  int(check(SocketHTTPServer_get_port(server.native()), "ask for the port of " & $server))
+
+proc stop*(server: HttpServer; timeoutMs = 5000) =
+  ## Stops gently: requests under way are answered, for up to `timeoutMs`. Then a `run` that has
+  ## nothing else to wait for returns.
+  discard check(SocketHTTPServer_stop(server.native(), int32(timeoutMs)), "stop " & $server)
+  server.loop.noteChange()
+
+proc run*(server: HttpServer) =
+  ## Runs the server's loop.
+  server.loop.run()
+
+proc close*(server: HttpServer) =
+  ## Cuts all connections and frees it. Nothing happens the second time, or for nil.
+  if server.isNil or server.core.isNil: return
+  finalizeServer(server)
+  server.core = SocketHTTPServer_T(nil)
+  if server.loop.closed: return
+  for route in server.routes: server.loop.detach(route, background = true)
+  server.routes.setLen 0
+  if not server.self.stopped: server.loop.detach(server.self)
+
+proc useTls*(server: HttpServer; certificate, key: string) =
+  ## Has its place; the library has no TLS yet. Raises `NotBuiltInError`.
+  requireTls("serve TLS with " & certificate)
