@@ -21,6 +21,10 @@ template raises*(kind: typedesc; body: untyped): string =
   ## The message of the exception of that class, exactly, that `body` raises.
   caught($kind, instantiationInfo().line, proc () = body)
 
+template drop*(value: untyped) =
+  ## `discard`, where an expression has to stand.
+  discard value
+
 proc run(name: string; body: proc ()) =
   try:
     body()

@@ -31,6 +31,7 @@ type
     # Connections that came while nobody waited in `accept`.
     listener: SocketListener_T
     streams: Deque[SocketStream_T]
+    waiting: Deque[Operation] # of `accept`, in their order; those that are over among them
 
   Datagram* = tuple[data: string, sender: string]
 
@@ -103,6 +104,11 @@ const MostAccepted = 128 # connections that wait for `accept`; more wait in the 
 proc deliverAccepted(receiver: Receiver; event: ptr SocketCompletion_T) {.nimcall.} =
   let accepted = Accepted(receiver)
   if event.kind == SOCKET_ACCEPTED:
+    while accepted.waiting.len > 0:
+      let operation = accepted.waiting.popFirst()
+      if operation.underWay:
+        operation.complete(0, 0, event.subject)
+        return
     accepted.streams.addLast SocketStream_T(event.subject)
     if accepted.streams.len == MostAccepted: discard SocketListener_pause(accepted.listener)
 
@@ -137,11 +143,13 @@ proc localPort*(socket: AsyncSocket): Port =
 
 # What an operation and its outcome are, once for coroutines and futures.
 
-proc beginAccept*(socket: AsyncSocket; timeoutMs: int): (Operation, SocketFuture_T) =
+proc beginAccept*(socket: AsyncSocket; timeoutMs: int): Operation =
   ## For socketpoll/asyncio, as are the other `begin` and `end` procs.
   demand(socket, "accept on", {skListener})
-  (socket.loop.newOperation("accept on " & socket.address),
-   SocketAsync_accept(socket.listener, int32(timeoutMs)))
+  while socket.accepted.waiting.len > 0 and not socket.accepted.waiting.peekFirst().underWay:
+    discard socket.accepted.waiting.popFirst() # timed out, or canceled
+  result = socket.loop.newOperation("accept on " & socket.address).prepare(timeoutMs)
+  socket.accepted.waiting.addLast result
 
 proc takeAccepted*(socket: AsyncSocket): AsyncSocket =
   ## A connection that waits already; nil if there is none.
@@ -155,10 +163,10 @@ proc endStream*(operation: Operation; address = ""): AsyncSocket =
   result = newSocketObject(operation.loop, skStream, address)
   result.stream = SocketStream_T(operation.data)
 
-proc beginConnect*(socket: AsyncSocket; address: string; timeoutMs: int): (Operation, SocketFuture_T) =
+proc beginConnect*(socket: AsyncSocket; address: string; timeoutMs: int): Operation =
   demand(socket, "connect", {skFresh})
-  (socket.loop.newOperation("connect to " & address),
-   SocketAsync_connect(socket.loop.native(), cstring(address), int32(timeoutMs)))
+  socket.loop.newOperation("connect to " & address).prepare(
+    SocketAsync_connect(socket.loop.native(), cstring(address), int32(timeoutMs)))
 
 proc endConnect*(socket: AsyncSocket; operation: Operation; address: string) =
   discard operation.outcome()
@@ -166,34 +174,35 @@ proc endConnect*(socket: AsyncSocket; operation: Operation; address: string) =
   socket.kind = skStream
   socket.address = address
 
-proc beginRecv*(socket: AsyncSocket; size, timeoutMs: int; exactly: bool): (Operation, SocketFuture_T) =
+proc beginRecv*(socket: AsyncSocket; size, timeoutMs: int; exactly: bool): Operation =
   demand(socket, "receive from", {skStream})
   if size < 1: raiseError(SOCKET_EINVAL, "receive " & $size & " bytes from " & $socket)
   let operation = socket.loop.newOperation("receive from a stream", size)
   let room = addr operation.buffer[0]
-  (operation, if exactly: SocketAsync_read_exactly(socket.stream, room, size, int32(timeoutMs))
-              else: SocketAsync_read(socket.stream, room, size, int32(timeoutMs)))
+  operation.prepare(
+    if exactly: SocketAsync_read_exactly(socket.stream, room, size, int32(timeoutMs))
+    else: SocketAsync_read(socket.stream, room, size, int32(timeoutMs)))
 
 proc endRecv*(operation: Operation): string =
   operation.buffer.setLen int(operation.outcome())
   result = move operation.buffer
 
-proc beginRecvUntil*(socket: AsyncSocket; delimiter: string; maxLength, timeoutMs: int): (Operation, SocketFuture_T) =
+proc beginRecvUntil*(socket: AsyncSocket; delimiter: string; maxLength, timeoutMs: int): Operation =
   demand(socket, "receive from", {skStream})
   let operation = socket.loop.newOperation("receive up to a delimiter", max(maxLength, 1))
-  (operation, SocketAsync_read_until(socket.stream, addr operation.buffer[0], maxLength,
+  operation.prepare(SocketAsync_read_until(socket.stream, addr operation.buffer[0], maxLength,
                                      cstring(delimiter), int32(delimiter.len), int32(timeoutMs)))
 
-proc beginSend*(socket: AsyncSocket; data: string; timeoutMs: int): (Operation, SocketFuture_T) =
+proc beginSend*(socket: AsyncSocket; data: string; timeoutMs: int): Operation =
   demand(socket, "send to", {skStream})
   let operation = socket.loop.newOperation("send to a stream")
   operation.buffer = data
-  (operation, SocketAsync_write(socket.stream, cstring(operation.buffer), data.len, int32(timeoutMs)))
+  operation.prepare(SocketAsync_write(socket.stream, cstring(operation.buffer), data.len, int32(timeoutMs)))
 
-proc beginRecvFrom*(socket: AsyncSocket; size, timeoutMs: int): (Operation, SocketFuture_T) =
+proc beginRecvFrom*(socket: AsyncSocket; size, timeoutMs: int): Operation =
   demand(socket, "receive from", {skDatagram})
   let operation = socket.loop.newOperation("receive a datagram", max(size, 1))
-  (operation, SocketAsync_receive_from(socket.dgram, addr operation.buffer[0], size, int32(timeoutMs)))
+  operation.prepare(SocketAsync_receive_from(socket.dgram, addr operation.buffer[0], size, int32(timeoutMs)))
 
 proc endRecvFrom*(socket: AsyncSocket; operation: Operation): Datagram =
   result.data = endRecv(operation)
@@ -202,23 +211,23 @@ proc endRecvFrom*(socket: AsyncSocket; operation: Operation): Datagram =
   if SocketDgram_get_sender(socket.dgram, source, cast[cstring](addr text[0]), 128) >= 0:
     result.sender = $cast[cstring](addr text[0])
 
-proc beginSendTo*(socket: AsyncSocket; address, data: string; timeoutMs: int): (Operation, SocketFuture_T) =
+proc beginSendTo*(socket: AsyncSocket; address, data: string; timeoutMs: int): Operation =
   demand(socket, "send to", {skDatagram})
   let operation = socket.loop.newOperation("send a datagram to " & address)
   operation.buffer = data
-  (operation, SocketAsync_send_to(socket.dgram, if address.len == 0: nil else: cstring(address),
+  operation.prepare(SocketAsync_send_to(socket.dgram, if address.len == 0: nil else: cstring(address),
                                   cstring(operation.buffer), data.len, int32(timeoutMs)))
 
-proc beginResolve*(loop: EventLoop; name: string; timeoutMs: int): (Operation, SocketFuture_T) =
+proc beginResolve*(loop: EventLoop; name: string; timeoutMs: int): Operation =
   let operation = loop.newOperation("resolve " & name)
   operation.resolves = true
-  (operation, SocketAsync_resolve(loop.native(), cstring(name), SOCKET_FAMILY_ANY, int32(timeoutMs)))
+  operation.prepare(SocketAsync_resolve(loop.native(), cstring(name), SOCKET_FAMILY_ANY, int32(timeoutMs)))
 
 # ---- For coroutines
 
-proc finish(begun: (Operation, SocketFuture_T)): Operation =
-  discard begun[0].wait(begun[1])
-  begun[0]
+proc finish(operation: Operation): Operation =
+  operation.wait()
+  operation
 
 proc accept*(socket: AsyncSocket; loop: EventLoop; timeoutMs = -1): AsyncSocket =
   ## Waits for the next connection. Several may wait on one listener, each gets another connection.
@@ -312,7 +321,11 @@ proc close*(socket: AsyncSocket) =
   if socket.isNil or socket.kind == skClosed: return
   if not socket.accepted.isNil: socket.loop.detach(socket.accepted, background = true)
   finalizeSocket(socket)
-  socket.accepted = nil
+  if not socket.accepted.isNil:
+    let waiting = move socket.accepted.waiting
+    socket.accepted = nil
+    for operation in waiting:
+      if operation.underWay: operation.complete(SOCKET_ECANCELED)
   socket.kind = skClosed
   if not socket.loop.closed: socket.loop.noteChange()
 

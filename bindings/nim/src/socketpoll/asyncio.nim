@@ -68,19 +68,12 @@ proc embed*(loop: EventLoop) =
   loop.afterCall = changed
   plan(bridge)
 
-proc start(begun: (Operation, SocketFuture_T)) =
-  let (operation, future) = begun
-  if future.isNil: raiseLast(operation.what)
-  embed(operation.loop)
-  operation.begin(future)
-
-template promise(T, name: untyped; begun: (Operation, SocketFuture_T); value: untyped): untyped =
+template promise(T, name: untyped; begun: Operation; value: untyped): untyped =
   # A future of T that ends with `value`, in which `operation` is what has finished.
   let future = newFuture[T](name)
   try:
     let started = begun
-    started[0].done = proc (operation {.inject.}: Operation) =
-      operation.done = nil
+    started.done = proc (operation {.inject.}: Operation) =
       if future.finished: return
       try:
         when T is void:
@@ -90,15 +83,16 @@ template promise(T, name: untyped; begun: (Operation, SocketFuture_T); value: un
           future.complete(value)
       except CatchableError as error:
         future.fail(error)
-    start(started)
+    embed(started.loop)
+    started.start()
   except CatchableError as error:
     future.fail(error)
   future
 
-proc sleep*(loop: EventLoop; ms: int): Future[void] =
-  ## Ends after that time, by the loop's own clock. (Call it as `asyncio.sleep`.)
-  promise(void, "sleep", (loop.newOperation("sleep for " & $ms & " ms"),
-                          SocketAsync_sleep(loop.native(), ms))):
+proc sleepFor*(ms: int; loop = getEventLoop()): Future[void] =
+  ## Ends after that time, by the loop's own clock.
+  promise(void, "sleepFor", loop.newOperation("sleep for " & $ms & " ms").prepare(
+                           SocketAsync_sleep(loop.native(), ms))):
     discard operation.outcome()
 
 proc accept*(socket: AsyncSocket; timeoutMs = -1): Future[AsyncSocket] =

@@ -38,7 +38,9 @@ type
 
   Operation* = ref object of Receiver
     ## One of the library's futures under way, with the memory that was lent to it.
-    future: SocketFuture_T
+    future: SocketFuture_T # nil: somebody calls `complete`
+    timer: SocketTimer_T
+    timeoutMs: int
     what*: string
     status*: int32
     length*: int64
@@ -214,52 +216,80 @@ proc readAddresses(operation: Operation) =
     if SocketResolver_get_address(operation.future, int32(i), cast[cstring](addr text[0]), 64) >= 0:
       operation.found.add $cast[cstring](addr text[0])
 
-proc deliverOperation(receiver: Receiver; event: ptr SocketCompletion_T) {.nimcall.} =
-  let operation = Operation(receiver)
-  if event.kind != SOCKET_COMPLETED: return
-  operation.status = event.status
-  operation.length = event.length
-  operation.data = event.data
+proc complete*(operation: Operation; status: int32; length: int64 = 0; data: pointer = nil) =
+  ## Ends an operation that is the binding's own.
+  operation.status = status
+  operation.length = length
+  operation.data = data
   operation.finished = true
   operation.loop.detach(operation)
-  if operation.resolves and event.status == 0: readAddresses(operation)
+  if operation.resolves and status == 0: readAddresses(operation)
   SocketFuture_free(addr operation.future)
+  SocketTimer_free(addr operation.timer)
   if not operation.waiter.isNil: ready(operation.waiter)
-  if not operation.done.isNil: operation.done(operation)
+  if not operation.done.isNil:
+    let done = move operation.done # which would otherwise keep what it refers to in a circle
+    done(operation)
+
+proc deliverOperation(receiver: Receiver; event: ptr SocketCompletion_T) {.nimcall.} =
+  let operation = Operation(receiver)
+  if event.kind == SOCKET_COMPLETED: operation.complete(event.status, event.length, event.data)
+  elif event.kind == SOCKET_TIMER: operation.complete(SOCKET_ETIMEDOUT)
 
 proc cancel*(operation: Operation) =
   ## Ends it without an outcome; what was lent is free when this returns.
-  if not operation.future.isNil: SocketFuture_free(addr operation.future)
+  SocketFuture_free(addr operation.future)
+  SocketTimer_free(addr operation.timer)
   operation.loop.detach(operation)
+
+proc underWay*(operation: Operation): bool = not operation.ticket.isNil
+  ## Whether it was begun and has not ended.
 
 proc newOperation*(loop: EventLoop; what: string; room = 0): Operation =
   ## An operation about to begin, with a buffer of `room` bytes to lend.
   Operation(loop: loop, what: what, deliver: deliverOperation, buffer: newString(room))
 
-proc begin*(operation: Operation; future: SocketFuture_T) =
+proc prepare*(operation: Operation; future: SocketFuture_T): Operation =
   ## Takes the future of a call that has begun; raises if that gave none.
   if future.isNil: raiseLast(operation.what)
   operation.future = future
-  operation.loop.attach(operation)
-  discard SocketFuture_then(future, nil, operation.ticket)
-  operation.loop.noteChange()
+  operation
+
+proc prepare*(operation: Operation; timeoutMs: int): Operation =
+  ## For one that is the binding's own.
+  if timeoutMs < -1: raiseError(SOCKET_EINVAL, operation.what & " for " & $timeoutMs & " ms")
+  operation.timeoutMs = timeoutMs
+  operation
+
+proc start*(operation: Operation) =
+  ## From here on its end is told.
+  let loop = operation.loop
+  loop.attach(operation)
+  if not operation.future.isNil:
+    discard SocketFuture_then(operation.future, nil, operation.ticket)
+  elif operation.timeoutMs >= 0:
+    operation.timer = SocketTimer_new(loop.native())
+    if operation.timer.isNil:
+      loop.detach(operation)
+      raiseLast(operation.what)
+    discard SocketTimer_set_callback(operation.timer, nil, operation.ticket)
+    discard SocketTimer_start(operation.timer, operation.timeoutMs, 0)
+  loop.noteChange()
 
 proc outcome*(operation: Operation): int64 =
   ## The result of one that has finished, or its exception.
   if operation.status < 0: raiseError(operation.status, operation.what)
   operation.length
 
-proc wait*(operation: Operation; future: SocketFuture_T): int64 =
-  ## Begins and waits; see the top of this page for where.
-  if future.isNil: raiseLast(operation.what)
+proc wait*(operation: Operation): int64 {.discardable.} =
+  ## Starts it and waits; see the top of this page for where.
   let loop = operation.loop
   let self = currentCoroutine()
   if self.isNil and loop.delivering:
-    var unwanted = future
-    SocketFuture_free(addr unwanted)
+    operation.cancel()
     raiseError(SOCKET_EBUSY, operation.what & " inside of an event's handler (a coroutine may wait)")
   operation.waiter = self
-  operation.begin(future)
+  operation.start()
   try:
     while not operation.finished:
       if self.isNil: loop.runOnce(-1) else: suspend()
@@ -270,7 +300,7 @@ proc wait*(operation: Operation; future: SocketFuture_T): int64 =
 proc sleep*(loop: EventLoop; ms: int) =
   ## Waits that long.
   let operation = loop.newOperation("sleep for " & $ms & " ms")
-  discard operation.wait(SocketAsync_sleep(loop.native(), ms))
+  operation.prepare(SocketAsync_sleep(loop.native(), ms)).wait()
 
 # ---- Descriptors and signals
 
@@ -410,13 +440,7 @@ proc close*(loop: EventLoop) =
     let receiver = slot.receiver
     if receiver.isNil: continue
     if receiver of Operation:
-      let operation = Operation(receiver)
-      operation.future = SocketFuture_T(nil)
-      operation.status = SOCKET_EBADHANDLE
-      operation.finished = true
-      loop.detach(operation)
-      if not operation.waiter.isNil: ready(operation.waiter)
-      if not operation.done.isNil: operation.done(operation)
+      Operation(receiver).complete(SOCKET_EBADHANDLE)
     elif receiver of Waiter:
       Waiter(receiver).broken = true
       wake(Waiter(receiver))
