@@ -76,12 +76,12 @@ them are valid until the loop waits again. ON-ERROR is called with the socket an
 (defun reply (socket sender data &optional length)
   "Sends DATA, octets or a string, or LENGTH bytes at the address DATA, to SENDER."
   (if length
-      (check (raw:socket-dgram-reply (object-word socket) (address-sap sender) (address-sap data)
+      (check (raw:socket-dgram-reply (object-word socket) sender (address-sap data)
                                      length)
              "reply from" socket)
       (let ((octets (to-octets data)))
         (sb-sys:with-pinned-objects (octets)
-          (check (raw:socket-dgram-reply (object-word socket) (address-sap sender)
+          (check (raw:socket-dgram-reply (object-word socket) sender
                                          (sb-sys:vector-sap octets) (length octets))
                  "reply from" socket)))))
 
@@ -89,6 +89,6 @@ them are valid until the loop waits again. ON-ERROR is called with the socket an
   "SENDER's address, \"127.0.0.1:4711\"."
   (let ((text (call-with-text 160 (lambda (sap capacity)
                                     (raw:socket-dgram-get-sender (object-word socket)
-                                                                 (address-sap sender)
+                                                                 sender
                                                                  sap capacity)))))
     (if (stringp text) text (fail text "find the sender of a datagram of" socket))))
