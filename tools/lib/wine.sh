@@ -30,6 +30,8 @@ wine_begin() {
   (
     mkdir -p "$wine_prefix"
     wine_environment
+    # What an interrupted run has left behind would keep a new one from starting.
+    "$(wine_tool wineserver)" -k && "$(wine_tool wineserver)" -w || true
     "$(wine_tool wineserver)" -p
     "$(wine_tool wine)" wineboot --init
   )
