@@ -236,3 +236,24 @@
   (is (not (socketpoll::version-suffices-p "0.2.0" "0.1.0")))
   (is (socketpoll::version-suffices-p "1.3.0" "1.2.9"))
   (is (not (socketpoll::version-suffices-p "2.0.0" "1.2.9"))))
+
+(deftest waiting-inside-an-interrupt
+  ;; What somebody evaluates in the debugger may run the loop that was interrupted.
+  (let* ((loop (current-loop)) (main sb-thread:*current-thread*) (ticks 0) (nested nil)
+         (helper nil))
+    (add-timer 1 (lambda () (incf ticks)) :period-ms 1)
+    (setf helper (sb-thread:make-thread
+                  (lambda ()
+                    (loop repeat 20
+                          do (sb-thread:interrupt-thread
+                              main (lambda ()
+                                     (let ((future (net:make-future :loop loop)))
+                                       (add-timer 1 (lambda () (net:complete-future future '(1)))
+                                                  :loop loop)
+                                       (setf nested (net:await future 5000)))))
+                             (sleep 0.005))
+                    (stop-event-loop loop))))
+    (run-event-loop loop)
+    (sb-thread:join-thread helper)
+    (is (eql 1 nested))
+    (is (plusp ticks))))
