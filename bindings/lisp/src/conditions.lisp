@@ -13,6 +13,13 @@
   (:documentation "Something of the network, the system or the use of this library failed.")
   (:report report-network-error))
 
+(setf (documentation 'network-error-code 'function)
+      "The library's code, a negative number: a +SOCKET-E...+ of SOCKETPOLL/RAW.")
+(setf (documentation 'network-error-operation 'function)
+      "What was tried, as a string that follows \"cannot\".")
+(setf (documentation 'network-error-object 'function)
+      "What it was tried on: an object of this library, an address, or NIL.")
+
 (defun network-error-name (condition)
   "The code's name, \"SOCKET_ECONNREFUSED\"."
   (values (raw:socket-error-name (network-error-code condition))))
@@ -67,6 +74,9 @@ CALL-IN-LOOP has a function called there (~a)"
              (format stream "cannot ~a: this libsocketpoll (~a, ~a) is not built with ~a"
                      (network-error-operation condition) (library-version) (library-features)
                      (missing-feature condition)))))
+
+(setf (documentation 'missing-feature 'function)
+      "What the library was built without, \"tls\".")
 
 (defun condition-class (code)
   (case code

@@ -50,6 +50,16 @@ it has not been answered; the body is there before the handler is called."
   (body nil)
   (content-type nil))
 
+(setf (documentation 'make-response 'function)
+      "A response for RESPOND: STATUS (200), HEADERS (an alist of strings), BODY (a string, octets or
+NIL) and CONTENT-TYPE.")
+(setf (documentation 'response-status 'function)
+      "The status code. Setf-able.")
+(setf (documentation 'response-headers 'function)
+      "The header fields, an alist. Setf-able.")
+(setf (documentation 'response-body 'function)
+      "The body: a string, octets or NIL. Setf-able.")
+
 (defun request-part (value request)
   (or value
       (if (object-live-p request)

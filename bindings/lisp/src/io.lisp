@@ -13,6 +13,9 @@
   (descriptors (make-hash-table) :type hash-table)
   (stopped nil))
 
+(setf (documentation 'io-context-loop 'function)
+      "The event loop of the context.")
+
 (defvar *context* nil "The context of the innermost WITH-IO-CONTEXT, or NIL.")
 
 (defun backend-name (type)
@@ -223,6 +226,9 @@ decides by itself. ON-COMPLETE is called with the number of bytes moved."
   (count 0 :read-only t)
   (in-use 0 :type fixnum)
   (free '() :type list))
+
+(setf (documentation 'buffer-pool-in-use 'function)
+      "How many buffers of the pool are taken.")
 
 (defmethod print-object ((pool buffer-pool) stream)
   (print-unreadable-object (pool stream :type t :identity t)

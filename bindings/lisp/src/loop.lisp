@@ -53,6 +53,13 @@
   (declare (ignore object event))
   nil)
 
+(setf (documentation 'event-loop-p 'function)
+      "Whether something is an event loop.")
+(setf (documentation 'object-loop 'function)
+      "The loop that the object stands on.")
+(setf (documentation 'object-handle 'function)
+      "The object's handle for SOCKETPOLL/RAW, 0 once it is closed.")
+
 (declaim (inline loop-handle object-word object-live-p))
 (defun loop-handle (loop)
   "Its word for the library, or 0 for what is from another epoch."

@@ -3,8 +3,9 @@
 
 (in-package #:socketpoll)
 
-(deftype octet () '(unsigned-byte 8))
-(deftype octets () '(simple-array (unsigned-byte 8) (*)))
+(deftype octet () "A byte." '(unsigned-byte 8))
+(deftype octets () "A simple vector of bytes."
+  '(simple-array (unsigned-byte 8) (*)))
 (deftype address () 'raw:word)
 
 (declaim (inline address-sap sap-address))
@@ -77,6 +78,10 @@ FREE-BUFFER earlier; an operation that uses it keeps it until it has ended."
   (uses 0 :type (unsigned-byte 32))
   (doomed nil))
 
+(setf (documentation 'buffer-p 'function)
+      "Whether something is a buffer.")
+(setf (documentation 'buffer-capacity 'function)
+      "How many bytes the buffer has room for.")
 (setf (documentation 'buffer-fill 'function)
       "How many bytes the last operation put into the buffer, or BUFFER-FILL was set to.")
 

@@ -37,7 +37,7 @@
    ;; sockets
    #:listener #:listen-on #:listener-port #:connection #:connection-peer #:connection-local
    #:connection-status #:connect-to #:adopt-descriptor #:connection-pair #:start-reading
-   #:pause-reading #:on-event #:send #:send-memory #:shutdown #:close-connection #:close-object
+   #:pause-reading #:send #:send-memory #:shutdown #:close-connection #:close-object
    #:add-timer #:timer #:add-watch #:watch #:watch-descriptor
    ;; datagrams
    #:datagram-socket #:make-datagram-socket #:datagram-port #:send-datagram #:reply

@@ -50,6 +50,9 @@ any more, but for the errors of operations that are under way."))
   (stream nil)
   (extra nil))
 
+(setf (documentation 'connection-status 'function)
+      "NIL, or, once the connection has ended: 0, or the code of the reason.")
+
 (define-closing connection raw:socket-stream-free)
 
 (defmethod describe-briefly ((connection connection))
@@ -430,6 +433,9 @@ CLOSE-OBJECT."
   "A descriptor of the program's own that the loop watches."
   (descriptor -1 :type fixnum)
   (function #'list :type function))
+
+(setf (documentation 'watch-descriptor 'function)
+      "The number of the descriptor that is watched.")
 
 (define-closing watch raw:socket-watch-free)
 

@@ -128,3 +128,13 @@
     (signals network-error (add-timer -1 #'list))
     (signals type-error (add-timer 1 nil))
     (signals type-error (run-once loop -2))))
+
+(defun documented-p (symbol)
+  (some (lambda (kind) (documentation symbol kind))
+        '(function variable type structure setf)))
+
+(deftest every-name-is-documented
+  (dolist (package '(#:socketpoll #:socketpoll/io #:socketpoll/net #:socketpoll/iocp))
+    (do-external-symbols (symbol package)
+      (unless (documented-p symbol)
+        (note-failure symbol (format nil "of ~a has no documentation" package))))))
