@@ -36,7 +36,7 @@
    #:operation #:cancel
    ;; sockets
    #:listener #:listen-on #:listener-port #:connection #:connection-peer #:connection-local
-   #:connection-status #:connect-to #:adopt-descriptor #:connection-pair #:start-reading
+   #:connection-status #:connection-on-drain #:connect-to #:adopt-descriptor #:connection-pair #:start-reading
    #:pause-reading #:send #:send-memory #:shutdown #:close-connection #:close-object
    #:add-timer #:timer #:add-watch #:watch #:watch-descriptor
    ;; datagrams

@@ -53,6 +53,10 @@ any more, but for the errors of operations that are under way."))
 (setf (documentation 'connection-status 'function)
       "NIL, or, once the connection has ended: 0, or the code of the reason.")
 
+(setf (documentation 'connection-on-drain 'function)
+      "NIL, or a function that is called with the connection when what was queued above 256 KiB has
+gone. Setf-able.")
+
 (define-closing connection raw:socket-stream-free)
 
 (defmethod describe-briefly ((connection connection))
@@ -193,7 +197,10 @@ if given, is called with the connection and 0 or a code."
 
 (defun send (connection data &key (start 0) end)
   "Sends DATA, octets or a string (as UTF-8), in order after all that was sent before: at once as far
-as the system takes it, the rest is copied and queued. Returns how many bytes are queued now."
+as the system takes it, the rest is copied and queued. Returns how many bytes are queued now. A
+NETWORK-ERROR with the code +SOCKET-EAGAIN+ says that 1 MiB is queued and nothing was taken: the
+function that CONNECTION-ON-DRAIN holds is called when there is room again. In a handler that does
+not take care of it, it costs the connection."
   (let* ((octets (to-octets data)) (end (or end (length octets))))
     (unless (<= 0 start end (length octets))
       (error 'sb-kernel:bounding-indices-bad-error

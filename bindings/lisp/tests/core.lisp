@@ -105,6 +105,26 @@
               (/ (* 1000.0 (- (get-internal-real-time) start)) (* 256 rounds))))
     (setf (socketpoll::event-loop-end loop) 0 (socketpoll::event-loop-cursor loop) 0)))
 
+(deftest a-slow-reader
+  (multiple-value-bind (a b) (connection-pair)
+    (let ((loop (current-loop)) (piece (make-string 65536 :initial-element #\x)) (sent 0) (got 0))
+      (is (eql raw:+socket-eagain+
+               (handler-case (loop (send a piece) (incf sent 65536))
+                 (network-error (condition) (network-error-code condition)))))
+      (setf (connection-on-drain a) (lambda (connection)
+                                      (incf sent 65536)
+                                      (send connection piece)
+                                      (shutdown connection)))
+      (start-reading b (lambda (connection address length)
+                         (declare (ignore connection address))
+                         (incf got length))
+                     :on-close (lambda (connection status)
+                                 (declare (ignore connection))
+                                 (is (eql 0 status))
+                                 (stop-event-loop loop)))
+      (run-event-loop loop)
+      (is (= sent got)))))
+
 (deftest other-backends
   ;; poll(2) has no descriptor to wait on: interrupts are taken in slices.
   (with-event-loop (loop "poll")
