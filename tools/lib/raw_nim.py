@@ -30,7 +30,7 @@ import std/[dynlib, strutils]
 const
   SocketpollWanted* = (major: {major}, minor: {minor}, patch: {patch})
     ## The version of the interface that is declared here.
-  socketpollLibrary {{.strdefine.}} =
+  socketpollLibrary* {{.strdefine.}} =
     when defined(windows): "libsocketpoll-{soversion}.dll"
     elif defined(macosx): "libsocketpoll.{soversion}.dylib"
     else: "libsocketpoll.so.{soversion}"

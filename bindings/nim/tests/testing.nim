@@ -1,5 +1,5 @@
 ## What the tests share: the counts line at the end and a few helpers.
-import std/[exitprocs, strutils]
+import std/[exitprocs, os, strutils]
 export strutils.contains
 
 var passed, failed, skipped: int
@@ -29,6 +29,7 @@ proc run(name: string; body: proc ()) =
   try:
     body()
     inc passed
+    if existsEnv("VERBOSE"): stderr.writeLine "passed ", name
   except CatchableError, Defect:
     inc failed
     let error = getCurrentException()

@@ -12,7 +12,7 @@ import std/[dynlib, strutils]
 const
   SocketpollWanted* = (major: 0, minor: 1, patch: 0)
     ## The version of the interface that is declared here.
-  socketpollLibrary {.strdefine.} =
+  socketpollLibrary* {.strdefine.} =
     when defined(windows): "libsocketpoll-0.dll"
     elif defined(macosx): "libsocketpoll.0.dylib"
     else: "libsocketpoll.so.0"
