@@ -7,7 +7,7 @@
 ##
 ## `recv (socket, 1024, timeoutMs)` and the others raise what eventloop.nim's exceptions say, in the
 ## future.
-import std/asyncdispatch
+import std/[asyncdispatch, monotimes]
 import async_socket, errors, eventloop, raw
 export asyncdispatch except Port
 export async_socket, errors, eventloop
@@ -28,7 +28,7 @@ proc plan(bridge: Bridge) {.gcsafe.} =
   if bridge.loop.closed: return
   let timeout = SocketLoop_get_timeout(bridge.loop.native())
   if timeout < 0: return
-  let now = SocketLoop_now(bridge.loop.native())
+  let now = getMonoTime().ticks div 1_000_000
   if bridge.due <= now + timeout: return
   bridge.due = now + timeout
   let self = bridge

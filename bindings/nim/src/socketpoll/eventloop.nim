@@ -167,7 +167,8 @@ proc runOnce*(loop: EventLoop; timeoutMs = -1): bool {.discardable.} =
   let before = readyCount()
   if currentCoroutine().isNil: runReady()
   if loop.closed: return true
-  let timeout = if readyCount() > 0: 0'i32 else: int32(timeoutMs)
+  # What ran just now may have been what the caller waits for.
+  let timeout = if before > 0 or readyCount() > 0: 0'i32 else: int32(timeoutMs)
   let count = loop.drain(timeout)
   if count < 0:
     loop.stopping = true
