@@ -16,6 +16,7 @@
 ## until its thread ends; `cancel` ends it properly.
 import std/deques
 import errors, raw, stacks
+export HaveCoroutines
 
 type
   CoroutineState* = enum
@@ -57,12 +58,16 @@ proc finished*(coroutine: Coroutine): bool = coroutine.state == csFinished
 proc error*(coroutine: Coroutine): ref Exception = coroutine.error
   ## What it raised, if it did.
 
-proc newCoroutine*(body: proc (); stackSize = DefaultStackSize): Coroutine =
-  ## A coroutine that will run `body`. It starts when it is `ready` and a loop runs, or with
-  ## `resume`. `stackSize` is rounded up to pages, at least 16 KiB.
-  if body.isNil:
-    raiseError(SOCKET_EINVAL, "make a coroutine of a nil proc")
-  Coroutine(body: body, stackSize: stackSize, index: -1, thread: cast[int](rootStack()))
+when HaveCoroutines:
+  proc newCoroutine*(body: proc (); stackSize = DefaultStackSize): Coroutine =
+    ## A coroutine that will run `body`. It starts when it is `ready` and a loop runs, or with
+    ## `resume`. `stackSize` is rounded up to pages, at least 16 KiB.
+    if body.isNil:
+      raiseError(SOCKET_EINVAL, "make a coroutine of a nil proc")
+    Coroutine(body: body, stackSize: stackSize, index: -1, thread: cast[int](rootStack()))
+else:
+  proc newCoroutine*(body: proc (); stackSize = DefaultStackSize): Coroutine {.error:
+    "under --mm:refc, coroutines need -d:nimCoroutines (or use --mm:orc or --mm:arc)".}
 
 {.push stackTrace: off, checks: off.}
 

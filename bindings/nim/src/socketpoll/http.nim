@@ -160,10 +160,11 @@ proc call(route: Route; request: Request) {.inline.} =
   except Defect as error: failed(route.server, request, error)
 
 proc dispatch(route: Route; request: Request) =
-  if route.kind == rkCoroutine:
-    ready newCoroutine((proc () = call(route, request)), stackSize = 128 * 1024)
-  else:
-    call(route, request)
+  when HaveCoroutines:
+    if route.kind == rkCoroutine:
+      ready newCoroutine((proc () = call(route, request)), stackSize = 128 * 1024)
+      return
+  call(route, request)
 
 proc deliverBody(receiver: Receiver; event: ptr SocketCompletion_T) {.nimcall.} =
   let exchange = Exchange(receiver)
@@ -196,6 +197,8 @@ proc route*(server: HttpServer; httpMethod, pattern: string; kind: RouteKind; ha
   ## Requests of that method and path go to `handler`. Patterns: "/a/b" exactly; "/a/:name" one
   ## segment; "/a/*" everything below.
   let core = server.native()
+  if kind == rkCoroutine and not HaveCoroutines:
+    raiseError(SOCKET_ENOTSUP, "route to a coroutine: under --mm:refc that needs -d:nimCoroutines")
   if handler.isNil: raiseError(SOCKET_EINVAL, "route " & pattern & " of " & $server & " to a nil handler")
   let route = Route(deliver: deliverRequest, server: server, handler: handler, kind: kind)
   server.loop.attach(route, background = true)

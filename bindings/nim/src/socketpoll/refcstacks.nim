@@ -7,9 +7,7 @@
 # all other stacks. refc moves nothing, so copies hold as well as originals. The rest of the time
 # refc only has to know whether an address is on the running stack (`isOnStack`): for that it is told
 # the running stack's bottom at every switch.
-when not defined(nimCoroutines):
-  {.error: "under --mm:refc, coroutines need -d:nimCoroutines (or use --mm:orc or --mm:arc)".}
-
+# Without -d:nimCoroutines there are no coroutines (`newCoroutine` says so), and nothing else changes.
 proc activeBottom(): pointer {.cdecl, importc: "GC_getActiveStack".}
 
 const
@@ -69,7 +67,8 @@ proc collectIfDue*(liveStacks: int; slices: proc (): seq[Stack]) =
   # Room for this stack's words: as far as here, and what is still called from here.
   var total = cast[int](rootBottom) - cast[int](addr here) + 16384
   for stack in words: total += cast[int](stack.bottom) - cast[int](lowNative(stack.native))
-  total = (total + pageSize - 1) div pageSize * pageSize
+  # The word at the bottom itself is read, too: one more page.
+  total = (total + pageSize - 1) div pageSize * pageSize + pageSize
   let size = CollectorStack + total
   let memory = mmap(nil, size + pageSize, PROT_READ or PROT_WRITE,
                     MAP_PRIVATE or MAP_ANONYMOUS or MAP_NORESERVE, -1, 0)
@@ -80,7 +79,7 @@ proc collectIfDue*(liveStacks: int; slices: proc (): seq[Stack]) =
   collector.size = CollectorStack
   collector.native = newNative(cast[pointer](cast[int](memory) + pageSize), csize_t(CollectorStack),
                                onCollector)
-  collectorEnd = cast[pointer](cast[int](memory) + pageSize + size)
+  collectorEnd = cast[pointer](cast[int](memory) + size)
   let state = getFrameState()
   setFrameState(default(FrameKept))
   switchNative(rootStack().native, collector.native)

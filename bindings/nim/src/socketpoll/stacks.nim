@@ -57,7 +57,9 @@ proc rootStack*(): Stack =
 
 proc bottom(stack: Stack): pointer = cast[pointer](cast[int](stack.memory) + pageSize + stack.size)
 
-when defined(gcArc) or defined(gcOrc):
+const HaveCoroutines* = defined(gcArc) or defined(gcOrc) or defined(nimCoroutines)
+
+when defined(gcArc) or defined(gcOrc) or not HaveCoroutines:
   template beforeFirst() = discard
   template afterLast(liveStacks: int) = discard
   template tellBottom(stack: Stack) = discard
