@@ -10,8 +10,8 @@ import sys
 
 NUMBER = {
     'passed': re.compile(r'^\[  PASSED  \] (\d+) test\(s\)', re.M),
-    'failed': re.compile(r'^\[  FAILED  \] (\d+) test\(s\)', re.M),
-    'skipped': re.compile(r'^\[  SKIPPED \] (\d+) test\(s\)', re.M),
+    'failed': re.compile(r'^\[  FAILED  \] (?:.*: )?(\d+) test\(s\)', re.M),
+    'skipped': re.compile(r'^\[  SKIPPED \] (?:.*: )?(\d+) test\(s\)', re.M),
 }
 
 
