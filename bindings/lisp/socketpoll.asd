@@ -26,8 +26,14 @@
                (:file "http")
                (:file "iocp")))
 
+(asdf:defsystem "socketpoll/usocket"
+  :description "The names of usocket over socketpoll."
+  :depends-on ("socketpoll")
+  :pathname "src/"
+  :components ((:file "usocket")))
+
 (asdf:defsystem "socketpoll/tests"
-  :depends-on ("socketpoll" "sb-posix" "sb-bsd-sockets")
+  :depends-on ("socketpoll" "socketpoll/usocket" "sb-posix" "sb-bsd-sockets")
   :pathname "tests/"
   :serial t
   :around-compile (lambda (compile)
@@ -38,4 +44,5 @@
                (:file "net")
                (:file "http")
                (:file "robust")
+               (:file "usocket")
                (:file "examples")))

@@ -130,6 +130,11 @@ no UTF-8 is read as U+FFFD."
                    ((take-input stream) t)
                    (t :eof))))))
 
+(defun input-waits-p (stream)
+  "Whether reading would not wait, its end included. Runs no turn of the loop."
+  (or (stream-unread stream) (< (stream-start stream) (stream-end stream)) (stream-at-end stream)
+      (progn (begin-reading stream) (future-done (stream-reading stream)))))
+
 (defmethod sb-gray:stream-listen ((stream socket-stream))
   (eq (input-ready-p stream) t))
 

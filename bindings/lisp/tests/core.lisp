@@ -154,7 +154,7 @@
         '(function variable type structure setf)))
 
 (deftest every-name-is-documented
-  (dolist (package '(#:socketpoll #:socketpoll/io #:socketpoll/net #:socketpoll/iocp))
+  (dolist (package '(#:socketpoll #:socketpoll/io #:socketpoll/net #:socketpoll/iocp #:socketpoll/usocket))
     (do-external-symbols (symbol package)
       (unless (documented-p symbol)
         (note-failure symbol (format nil "of ~a has no documentation" package))))))
