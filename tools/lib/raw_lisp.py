@@ -14,6 +14,19 @@ HEAD = ''';;;; The raw layer: every function, constant and structure of the C in
 
 '''
 
+TEXT_AT = r'''(defun text-at (sap)
+  "The string at SAP, which ends with a NUL; NIL for NULL. What is no UTF-8 in it is U+FFFD."
+  (declare (type system-area-pointer sap) (optimize speed))
+  (unless (zerop (sb-sys:sap-int sap))
+    (let* ((length (loop for at of-type (unsigned-byte 32) from 0
+                         until (zerop (sap-ref-8 sap at))
+                         finally (return at)))
+           (octets (make-array length :element-type '(unsigned-byte 8))))
+      (dotimes (at length) (setf (aref octets at) (sap-ref-8 sap at)))
+      (sb-ext:octets-to-string octets :external-format '(:utf-8 :replacement #\ufffd)))))
+
+'''
+
 INTEGERS = {'int8': '(signed 8)', 'int16': '(signed 16)', 'int32': '(signed 32)',
             'int64': '(signed 64)', 'uint8': '(unsigned 8)', 'uint16': '(unsigned 16)',
             'uint32': '(unsigned 32)', 'uint64': '(unsigned 64)'}
@@ -50,10 +63,13 @@ def function(entry):
     # T cannot be bound.
     names = ['value' if n == 't' else n for n in names]
     types = [alien_type(p['type'], p.get('role')) for p in parameters]
-    result = alien_type(entry['returns'], None)
+    # What comes in is decoded by TEXT-AT: a peer may have sent it, and a C-STRING signals an error.
+    result = 'system-area-pointer' if entry['returns'] == 'string' else alien_type(entry['returns'], None)
     call = (f'(alien-funcall (extern-alien "{entry["name"]}"\n'
             f'                               (function {" ".join([result] + types)}))')
     call += ''.join(f'\n                 {n}' for n in names) + ')'
+    if entry['returns'] == 'string':
+        call = f'(text-at {call})'
     if entry['returns'].startswith('handle '):
         call = f'(truly-the word {call})'
     return (f'(declaim (inline {name}))\n'
@@ -95,6 +111,7 @@ def generate(interface):
                  '  "The version of the library whose headers this layer was made of.")\n\n')
     parts.append('(deftype word ()\n  "A handle, or a word that came back: always a fixnum."\n'
                  '  \'(unsigned-byte 62))\n\n')
+    parts.append(TEXT_AT)
     for constant in interface['constants']:
         text = ' ' + docstring(constant['text']) if constant['text'] else ''
         parts.append(f'(defconstant +{lisp_name(constant["name"])}+ {constant["value"]}{text})\n')

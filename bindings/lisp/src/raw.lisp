@@ -558,6 +558,17 @@
   "A handle, or a word that came back: always a fixnum."
   '(unsigned-byte 62))
 
+(defun text-at (sap)
+  "The string at SAP, which ends with a NUL; NIL for NULL. What is no UTF-8 in it is U+FFFD."
+  (declare (type system-area-pointer sap) (optimize speed))
+  (unless (zerop (sb-sys:sap-int sap))
+    (let* ((length (loop for at of-type (unsigned-byte 32) from 0
+                         until (zerop (sap-ref-8 sap at))
+                         finally (return at)))
+           (octets (make-array length :element-type '(unsigned-byte 8))))
+      (dotimes (at length) (setf (aref octets at) (sap-ref-8 sap at)))
+      (sb-ext:octets-to-string octets :external-format '(:utf-8 :replacement #\ufffd)))))
+
 (defconstant +socket-async-max-delimiter+ 16 "bytes of SocketAsync_read_until's delimiter")
 (defconstant +socket-async-max-slices+ 1024 "pieces of SocketAsync_writev")
 (defconstant +socket-buf-limit+ 16777216 "bytes of the largest block that a buffer grows to")
@@ -1690,22 +1701,22 @@
 (declaim (inline socket-last-error-message))
 (defun socket-last-error-message ()
   "What that call tried, on what, and why it failed, for a person to read: \"cannot listen on 127.0.0.1:8080: address in use (SOCKET_EADDRINUSE)\". Never NULL; owned by the library, valid until this thread's next call that fails. Any thread; never fails."
-  (alien-funcall (extern-alien "Socket_last_error_message"
-                               (function (c-string :external-format :utf-8)))))
+  (text-at (alien-funcall (extern-alien "Socket_last_error_message"
+                               (function system-area-pointer)))))
 
 (declaim (inline socket-error-name))
 (defun socket-error-name (code)
   "The name of a code (\"SOCKET_EINVAL\", \"SOCKET_OK\" for 0) and its one-line text. A number that is no code gives \"SOCKET_EUNKNOWN\" and its text. Static strings, never NULL. Any thread; never fails."
-  (alien-funcall (extern-alien "Socket_error_name"
-                               (function (c-string :external-format :utf-8) (signed 32)))
-                 code))
+  (text-at (alien-funcall (extern-alien "Socket_error_name"
+                               (function system-area-pointer (signed 32)))
+                 code)))
 
 (declaim (inline socket-error-text))
 (defun socket-error-text (code)
   "The name of a code (\"SOCKET_EINVAL\", \"SOCKET_OK\" for 0) and its one-line text. A number that is no code gives \"SOCKET_EUNKNOWN\" and its text. Static strings, never NULL. Any thread; never fails."
-  (alien-funcall (extern-alien "Socket_error_text"
-                               (function (c-string :external-format :utf-8) (signed 32)))
-                 code))
+  (text-at (alien-funcall (extern-alien "Socket_error_text"
+                               (function system-area-pointer (signed 32)))
+                 code)))
 
 (declaim (inline socket-future-new))
 (defun socket-future-new (loop)
@@ -1841,30 +1852,30 @@
 (declaim (inline socket-http-get-method))
 (defun socket-http-get-method (exchange)
   "\"GET\"; \"/a/b?c=d\" as it was sent; \"/a/b\", still percent-encoded; \"c=d\", or NULL without a '?'. NULL for a bad handle."
-  (alien-funcall (extern-alien "SocketHTTP_get_method"
-                               (function (c-string :external-format :utf-8) (unsigned 64)))
-                 exchange))
+  (text-at (alien-funcall (extern-alien "SocketHTTP_get_method"
+                               (function system-area-pointer (unsigned 64)))
+                 exchange)))
 
 (declaim (inline socket-http-get-target))
 (defun socket-http-get-target (exchange)
   "\"GET\"; \"/a/b?c=d\" as it was sent; \"/a/b\", still percent-encoded; \"c=d\", or NULL without a '?'. NULL for a bad handle."
-  (alien-funcall (extern-alien "SocketHTTP_get_target"
-                               (function (c-string :external-format :utf-8) (unsigned 64)))
-                 exchange))
+  (text-at (alien-funcall (extern-alien "SocketHTTP_get_target"
+                               (function system-area-pointer (unsigned 64)))
+                 exchange)))
 
 (declaim (inline socket-http-get-path))
 (defun socket-http-get-path (exchange)
   "\"GET\"; \"/a/b?c=d\" as it was sent; \"/a/b\", still percent-encoded; \"c=d\", or NULL without a '?'. NULL for a bad handle."
-  (alien-funcall (extern-alien "SocketHTTP_get_path"
-                               (function (c-string :external-format :utf-8) (unsigned 64)))
-                 exchange))
+  (text-at (alien-funcall (extern-alien "SocketHTTP_get_path"
+                               (function system-area-pointer (unsigned 64)))
+                 exchange)))
 
 (declaim (inline socket-http-get-query))
 (defun socket-http-get-query (exchange)
   "\"GET\"; \"/a/b?c=d\" as it was sent; \"/a/b\", still percent-encoded; \"c=d\", or NULL without a '?'. NULL for a bad handle."
-  (alien-funcall (extern-alien "SocketHTTP_get_query"
-                               (function (c-string :external-format :utf-8) (unsigned 64)))
-                 exchange))
+  (text-at (alien-funcall (extern-alien "SocketHTTP_get_query"
+                               (function system-area-pointer (unsigned 64)))
+                 exchange)))
 
 (declaim (inline socket-http-get-version))
 (defun socket-http-get-version (exchange)
@@ -1876,10 +1887,10 @@
 (declaim (inline socket-http-get-header))
 (defun socket-http-get-header (exchange name)
   "The value of the first field of that name, whatever its case; NULL if there is none."
-  (alien-funcall (extern-alien "SocketHTTP_get_header"
-                               (function (c-string :external-format :utf-8) (unsigned 64) (c-string :external-format :utf-8)))
+  (text-at (alien-funcall (extern-alien "SocketHTTP_get_header"
+                               (function system-area-pointer (unsigned 64) (c-string :external-format :utf-8)))
                  exchange
-                 name))
+                 name)))
 
 (declaim (inline socket-http-get-header-count))
 (defun socket-http-get-header-count (exchange)
@@ -1891,26 +1902,26 @@
 (declaim (inline socket-http-get-header-name))
 (defun socket-http-get-header-name (exchange index)
   "All fields in the order in which they came; NULL for an index beyond the last."
-  (alien-funcall (extern-alien "SocketHTTP_get_header_name"
-                               (function (c-string :external-format :utf-8) (unsigned 64) (signed 32)))
+  (text-at (alien-funcall (extern-alien "SocketHTTP_get_header_name"
+                               (function system-area-pointer (unsigned 64) (signed 32)))
                  exchange
-                 index))
+                 index)))
 
 (declaim (inline socket-http-get-header-value))
 (defun socket-http-get-header-value (exchange index)
   "All fields in the order in which they came; NULL for an index beyond the last."
-  (alien-funcall (extern-alien "SocketHTTP_get_header_value"
-                               (function (c-string :external-format :utf-8) (unsigned 64) (signed 32)))
+  (text-at (alien-funcall (extern-alien "SocketHTTP_get_header_value"
+                               (function system-area-pointer (unsigned 64) (signed 32)))
                  exchange
-                 index))
+                 index)))
 
 (declaim (inline socket-http-get-parameter))
 (defun socket-http-get-parameter (exchange name)
   "What stands in the place of \":name\" in the route's pattern, percent-decoded, or, for \"*\", the rest of the path. NULL if the pattern has no such name."
-  (alien-funcall (extern-alien "SocketHTTP_get_parameter"
-                               (function (c-string :external-format :utf-8) (unsigned 64) (c-string :external-format :utf-8)))
+  (text-at (alien-funcall (extern-alien "SocketHTTP_get_parameter"
+                               (function system-area-pointer (unsigned 64) (c-string :external-format :utf-8)))
                  exchange
-                 name))
+                 name)))
 
 (declaim (inline socket-http-get-peer))
 (defun socket-http-get-peer (exchange out capacity)
@@ -2554,9 +2565,9 @@
 (declaim (inline socket-loop-get-backend-name))
 (defun socket-loop-get-backend-name (loop)
   "\"epoll\", \"poll\": what SocketPoll_get_backend_name() says of the loop's poll. Static string."
-  (alien-funcall (extern-alien "SocketLoop_get_backend_name"
-                               (function (c-string :external-format :utf-8) (unsigned 64)))
-                 loop))
+  (text-at (alien-funcall (extern-alien "SocketLoop_get_backend_name"
+                               (function system-area-pointer (unsigned 64)))
+                 loop)))
 
 (declaim (inline socket-pipeline-new))
 (defun socket-pipeline-new (loop)
@@ -2830,8 +2841,8 @@
 (declaim (inline socket-platform-name))
 (defun socket-platform-name ()
   "\"linux\", \"macos\", \"freebsd\", \"netbsd\", \"openbsd\", \"windows\", or \"posix\" for any other. Static string. Any thread; never fails."
-  (alien-funcall (extern-alien "SocketPlatform_name"
-                               (function (c-string :external-format :utf-8)))))
+  (text-at (alien-funcall (extern-alien "SocketPlatform_name"
+                               (function system-area-pointer)))))
 
 (declaim (inline socket-platform-capabilities))
 (defun socket-platform-capabilities ()
@@ -2842,9 +2853,9 @@
 (declaim (inline socket-platform-capability-name))
 (defun socket-platform-capability-name (capability)
   "The name of one of those bits, as `socketpoll info` prints it (\"unix-sockets\"); NULL with SOCKET_EINVAL for anything else, sums included. Static string. Any thread."
-  (alien-funcall (extern-alien "SocketPlatform_capability_name"
-                               (function (c-string :external-format :utf-8) (signed 32)))
-                 capability))
+  (text-at (alien-funcall (extern-alien "SocketPlatform_capability_name"
+                               (function system-area-pointer (signed 32)))
+                 capability)))
 
 (declaim (inline socket-poll-new))
 (defun socket-poll-new (max-events)
@@ -2925,9 +2936,9 @@
 (declaim (inline socket-poll-get-backend-name))
 (defun socket-poll-get-backend-name (poll)
   "The backend's name, a static string; NULL with EINVAL for a bad handle."
-  (alien-funcall (extern-alien "SocketPoll_get_backend_name"
-                               (function (c-string :external-format :utf-8) (unsigned 64)))
-                 poll))
+  (text-at (alien-funcall (extern-alien "SocketPoll_get_backend_name"
+                               (function system-area-pointer (unsigned 64)))
+                 poll)))
 
 (declaim (inline socket-poll-get-capabilities))
 (defun socket-poll-get-capabilities (poll)
@@ -2998,9 +3009,9 @@
 (declaim (inline socket-poll-backend-at))
 (defun socket-poll-backend-at (index)
   "The backends compiled in, best first, as static strings. At an index out of range: NULL with EINVAL."
-  (alien-funcall (extern-alien "SocketPoll_backend_at"
-                               (function (c-string :external-format :utf-8) (signed 32)))
-                 index))
+  (text-at (alien-funcall (extern-alien "SocketPoll_backend_at"
+                               (function system-area-pointer (signed 32)))
+                 index)))
 
 (declaim (inline socket-poll-backend-capabilities))
 (defun socket-poll-backend-capabilities (name)
@@ -3489,14 +3500,14 @@
 (declaim (inline socket-version))
 (defun socket-version ()
   "The version of the library at run time, \"0.1.0\". Static string. Any thread; never fails."
-  (alien-funcall (extern-alien "Socket_version"
-                               (function (c-string :external-format :utf-8)))))
+  (text-at (alien-funcall (extern-alien "Socket_version"
+                               (function system-area-pointer)))))
 
 (declaim (inline socket-features))
 (defun socket-features ()
   "The features compiled in, as one line of words: \"http tls=none\". Static string. Any thread; never fails."
-  (alien-funcall (extern-alien "Socket_features"
-                               (function (c-string :external-format :utf-8)))))
+  (text-at (alien-funcall (extern-alien "Socket_features"
+                               (function system-area-pointer)))))
 
 (declaim (inline socket-watch-new))
 (defun socket-watch-new (loop fd events)

@@ -2,14 +2,14 @@
 
 (in-package #:socketpoll/tests)
 
-(defun ask (port text &key (host #(127 0 0 1)))
+(defun ask (port text &key (host #(127 0 0 1)) (external-format :utf-8))
   "What the server at PORT sends for TEXT, in which | stands for CR LF, until it closes."
   (let ((socket (make-instance 'sb-bsd-sockets:inet-socket :type :stream :protocol :tcp)))
     (unwind-protect
          (progn
            (sb-bsd-sockets:socket-connect socket host port)
            (let ((stream (sb-bsd-sockets:socket-make-stream socket :input t :output t :timeout 10
-                                                                   :external-format :utf-8)))
+                                                                   :external-format external-format)))
              (loop for character across text
                    do (if (char= character #\|)
                           (format stream "~c~c" #\Return #\Newline)
@@ -98,6 +98,19 @@ meanwhile, from the variable PORT; BODY runs afterwards."
       (is (found-in body "ssrg"))
       (is (found-in absent "404 Not Found"))
       (is (= 2 errors)))))
+
+(deftest http-headers-of-any-octets
+  (let ((seen nil))
+    (with-answers ((answer (ask port (format nil "GET / HTTP/1.1|Host: x|X: a~c|Connection: close||"
+                                             (code-char 255))
+                                :external-format :latin-1)))
+        (net:with-http-server (server :port 0)
+          (net:route server "GET" "/" (lambda (request)
+                                        (setf seen (net:request-headers request))
+                                        "fine"))
+          (ready server))
+      (is (found-in answer "200 OK"))
+      (is (equal (cdr (assoc "X" seen :test #'string-equal)) (format nil "a~c" (code-char #xfffd)))))))
 
 (deftest http-not-built-in
   (signals not-built-in (net:with-http-client (client) client) "not built with")
