@@ -1,33 +1,44 @@
-;;;; Runs every file of examples/. What a seed prints with a fixed port or host is read with the
+;;;; Runs every file of examples/, and the first lines of the README. What a seed prints with a fixed port or host is read with the
 ;;;; test's own in its place; nothing else of the text is changed.
 
 (in-package #:socketpoll/tests)
 
-(defun example-text (name &rest replacements)
-  "The example's text with each pair of REPLACEMENTS carried out."
-  (let ((text (uiop:read-file-string
-               (merge-pathnames (format nil "examples/~a.lisp" name)
-                                (asdf:system-source-directory "socketpoll")))))
-    (loop for (old new) on replacements by #'cddr
-          do (assert (search old text) () "~a has no ~s" name old)
-             (setf text (with-output-to-string (out)
-                          (loop with start = 0
-                                for at = (search old text :start2 start)
-                                do (write-string text out :start start :end at)
-                                while at
-                                do (write-string new out)
-                                   (setf start (+ at (length old)))))))
-    text))
+(defun file-text (name)
+  (uiop:read-file-string
+   (merge-pathnames name (asdf:system-source-directory "socketpoll"))))
 
-(defun load-example (name &rest replacements)
-  "Evaluates the example; what it prints."
+(defun page-text ()
+  "The first code of the README."
+  (let* ((page (file-text "README.md"))
+         (start (+ (search "```lisp" page) 7)))
+    (subseq page start (search "```" page :start2 start))))
+
+(defun replaced (text name replacements)
+  "TEXT, which is of NAME, with each pair of REPLACEMENTS carried out."
+  (loop for (old new) on replacements by #'cddr
+        do (assert (search old text) () "~a has no ~s" name old)
+           (setf text (with-output-to-string (out)
+                        (loop with start = 0
+                              for at = (search old text :start2 start)
+                              do (write-string text out :start start :end at)
+                              while at
+                              do (write-string new out)
+                                 (setf start (+ at (length old)))))))
+  text)
+
+(defun load-text (text)
+  "Evaluates the forms of TEXT; what they print."
   (with-output-to-string (*standard-output*)
     (let ((*package* *package*))
       (handler-bind ((warning #'muffle-warning))
-        (with-input-from-string (in (apply #'example-text name replacements))
+        (with-input-from-string (in text)
           (loop for form = (read in nil in)
                 until (eq form in)
                 do (funcall (compile nil `(lambda () ,form)))))))))
+
+(defun load-example (name &rest replacements)
+  "Evaluates the example; what it prints."
+  (load-text (replaced (file-text (format nil "examples/~a.lisp" name)) name replacements)))
 
 (defun set-example (package name value)
   (setf (symbol-value (intern name (or (find-package package)
@@ -110,6 +121,18 @@
 (defun end-thread (thread)
   (sb-thread:terminate-thread thread)
   (sb-thread:join-thread thread :default nil))
+
+(deftest the-first-lines-of-the-page
+  (let* ((port (free-port))
+         (text (replaced (page-text) "README.md"
+                         (list "8080" (port-text port)
+                               "/path/to/socketpoll/bindings/lisp/"
+                               (namestring (asdf:system-source-directory "socketpoll")))))
+         (thread (run-in-thread (lambda () (load-text text)))))
+    (unwind-protect
+         (progn (wait-for-port port)
+                (is (found-in (ask-for port "/") "Hello")))
+      (end-thread thread))))
 
 (deftest example-seed-000-http
   (load-example "seed-000-http")
