@@ -155,20 +155,14 @@ class Server:
             pid = unseen.pop()
             found.append(pid)
             for task in pathlib.Path(f'/proc/{pid}/task').glob('*/children'):
-                unseen += map(int, task.read_text().split())
+                with contextlib.suppress(OSError):  # a thread that has just ended
+                    unseen += map(int, task.read_text().split())
         return found
 
     def cpu_seconds(self):
-        """User and system time of all its threads, to the nanosecond where the kernel tells it."""
-        total = 0
-        for pid in self.pids():
-            for task in pathlib.Path(f'/proc/{pid}/task').iterdir():
-                try:
-                    total += int((task / 'schedstat').read_text().split()[0]) / 1e9
-                except OSError:
-                    fields = (task / 'stat').read_text().rpartition(')')[2].split()
-                    total += (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
-        return total
+        """User and system time of all its threads, of those that have ended too, to the nanosecond."""
+        # clock_getcpuclockid(3): the clock of a process that is not this one.
+        return sum(time.clock_gettime(~pid << 3 | 2) for pid in self.pids())
 
     def memory(self):
         """Bytes of Rss, Pss, Private_Dirty and Anonymous over all its processes."""
