@@ -3,7 +3,7 @@
 import std/posix
 
 when defined(windows):
-  {.error: "socketpoll's coroutines have no Windows implementation yet; socketpoll/asyncio has".}
+  {.error: "socketpoll's coroutines, on which all its modules but raw stand, have no Windows implementation yet".}
 
 {.compile: "stackswitch.c".}
 
