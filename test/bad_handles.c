@@ -110,8 +110,8 @@ char scratch[4096];
 
 void unused_callback(void) { fail_msg("a call that was refused has called back"); }
 
-void expect_error(const char *test, long long got) {
-  if (got >= 0) fail_msg("without %s: %lld, no error", test, got);
+void expect_error(const char *test, long long got, long long want) {
+  if (got != want) fail_msg("without %s: %lld, not %lld", test, got, want);
 }
 
 void expect_null(const char *test, const struct bad_value *value, const void *got) {

@@ -56,19 +56,21 @@ void expect_null(const char *test, const struct bad_value *value, const void *go
 /* Where there are no completion ports, that comes first. */
 #if defined(_WIN32)
 #define BAD_COMPLETION_PORT SOCKET_EBADHANDLE
+#define NO_ARGUMENT_OF_PORT SOCKET_EINVAL
 #else
 #define BAD_COMPLETION_PORT SOCKET_ENOTSUP
+#define NO_ARGUMENT_OF_PORT SOCKET_ENOTSUP
 #endif
 
 /* A call that lacks one argument, and what it must say to that. */
 extern char scratch[4096];
 void unused_callback(void);
-void expect_error(const char *test, long long got);
+void expect_error(const char *test, long long got, long long want);
 
-#define WITHOUT_EXPECT_ERROR(name, call)                                                           \
+#define WITHOUT_EXPECT_ERROR(name, call, want)                                                     \
   static void without_##name(void **state) {                                                       \
     (void)state;                                                                                   \
-    expect_error(#name, (long long)(call));                                                        \
+    expect_error(#name, (long long)(call), want);                                                  \
   }
 #define WITHOUT_EXPECT_NULL(name, call)                                                            \
   static void without_##name(void **state) {                                                       \

@@ -217,19 +217,20 @@ SOCKET_API int SocketDgram_set_multicast_interface(SocketDgram_T dgram,
  * socket, SOCKET_EADDRESS (no numeric multicast address), SOCKET_EAFNOSUPPORT (the socket's family
  * is another one), SOCKET_EADDRNOTAVAIL (no such interface, or none for multicast),
  * SOCKET_EADDRINUSE (joined already), SOCKET_ENOBUFS or SOCKET_ENOMEM (too many). RFC 3678. */
-SOCKET_API int SocketDgram_join(SocketDgram_T dgram, const char *group, const char *interface_name);
+SOCKET_API int SocketDgram_join(SocketDgram_T dgram, const char *group,
+                                SOCKET_NULLABLE const char *interface_name);
 
 /* Ends that; so does freeing. SOCKET_EADDRNOTAVAIL if it was not joined; otherwise as
  * SocketDgram_join. */
 SOCKET_API int SocketDgram_leave(SocketDgram_T dgram, const char *group,
-                                 const char *interface_name);
+                                 SOCKET_NULLABLE const char *interface_name);
 
 /* The same for what the host `source` ("192.0.2.7") sends to the group, and no one else: RFC 4607.
  */
 SOCKET_API int SocketDgram_join_source(SocketDgram_T dgram, const char *group, const char *source,
-                                       const char *interface_name);
+                                       SOCKET_NULLABLE const char *interface_name);
 SOCKET_API int SocketDgram_leave_source(SocketDgram_T dgram, const char *group, const char *source,
-                                        const char *interface_name);
+                                        SOCKET_NULLABLE const char *interface_name);
 
 /* ---- What it is */
 

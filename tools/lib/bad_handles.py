@@ -124,6 +124,15 @@ def test_lines(function):
             yield label, f'{macro}({second_type}, {label}, {attempt}{tail})'
 
 
+def missing_code(function, parameter):
+    """What a call must say that lacks this argument."""
+    if function['name'].startswith('SocketPoll_'):
+        return '-1'
+    if function['parameters'][0]['type'] == 'handle SocketCompletionPort_T':
+        return 'NO_ARGUMENT_OF_PORT'
+    return 'SOCKET_EADDRESS' if parameter['name'] in ('group', 'source') else 'SOCKET_EINVAL'
+
+
 def missing_lines(function):
     """For each required argument that is no handle: the call without it, all else being there."""
     kinds = [kind_of(parameter) for parameter in function['parameters']]
@@ -140,7 +149,9 @@ def missing_lines(function):
             continue
         call = f'{function["name"]}({", ".join([*arguments[:i], "NULL", *arguments[i + 1:]])})'
         macro = judgement(function)[0].replace('NUMBER', 'ERROR').replace('ERRNO', 'ERROR')
-        yield f'{function["name"]}_{parameter["name"]}', f'WITHOUT_{macro}({function["name"]}_{parameter["name"]}, {call})'
+        label = f'{function["name"]}_{parameter["name"]}'
+        wanted = f', {missing_code(function, parameter)}' if macro == 'EXPECT_ERROR' else ''
+        yield label, f'WITHOUT_{macro}({label}, {call}{wanted})'
 
 
 def check_table(manifest):
