@@ -9,6 +9,7 @@ suite() {
   rm -f "build/$name"/meson-logs/testlog*
   meson test -C "build/$name" --print-errorlogs "$@" || status=$?
   tools/lib/count_tests.py "build/$name/meson-logs/testlog.json" >"$counts"
+  tools/lib/count_tests.py --failed "build/$name/meson-logs/testlog.json" >"${counts%.counts}.failed"
   return $status
 }
 

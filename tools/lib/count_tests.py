@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
-"""Reads a meson testlog.json and prints "PASSED FAILED SKIPPED" test cases.
+"""Reads a meson testlog.json and prints "PASSED FAILED SKIPPED" test cases, or what failed.
+
+  count_tests.py LOG
+  count_tests.py --failed LOG
 
 The numbers are cmocka's own, per executable. A program that is no cmocka test counts as one. One
 that crashed or hung before cmocka could report adds one failure, whatever it had passed until then.
 """
+import collections
 import json
 import re
 import sys
@@ -29,16 +33,40 @@ def count(record):
     return seen['passed'], seen['failed'], seen['skipped']
 
 
-def main():
-    totals = [0, 0, 0]
+def failure(record):
+    """Which program failed in which cases, and the last lines that each of these cases printed."""
+    yield f"{record['name']}: {record['result']}, exit status {record['returncode']}"
+    case, said = '', collections.deque(maxlen=12)
+    for line in (record.get('stdout', '') + '\n' + record.get('stderr', '')).splitlines():
+        if line.startswith('[ RUN      ]'):
+            case = line[13:].strip()
+            said.clear()
+        elif line.startswith('[  FAILED  ]') and case and case in line:
+            yield f'  {case}'
+            yield from (f'    {text}' for text in said)
+            case = ''
+        elif not line.startswith('[       OK ]'):
+            said.append(line)
+    if case and '[==========]' not in '\n'.join(said):  # It ended inside this one.
+        yield f'  ended in {case}'
+        yield from (f'    {text}' for text in said)
+
+
+def records(path):
     try:
-        with open(sys.argv[1], encoding='utf-8') as log:
-            for line in log:
-                for i, number in enumerate(count(json.loads(line))):
-                    totals[i] += number
+        with open(path, encoding='utf-8') as log:
+            yield from map(json.loads, log)
     except FileNotFoundError:
         pass  # meson writes no log when no test was chosen
-    print(*totals)
+
+
+def main():
+    if sys.argv[1] == '--failed':
+        for record in records(sys.argv[2]):
+            if record['result'] not in ('OK', 'EXPECTEDFAIL', 'SKIP'):
+                print(*failure(record), sep='\n')
+        return
+    print(*map(sum, zip((0, 0, 0), *map(count, records(sys.argv[1])))))
 
 
 if __name__ == '__main__':
