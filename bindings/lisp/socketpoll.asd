@@ -24,6 +24,8 @@
                (:file "net")
                (:file "stream")
                (:file "http")
+               (:file "http-body")
+               (:file "http-server")
                (:file "iocp")))
 
 (asdf:defsystem "socketpoll/usocket"
@@ -43,6 +45,7 @@
                (:file "io")
                (:file "net")
                (:file "http")
+               (:file "http-more")
                (:file "robust")
                (:file "usocket")
                (:file "examples")))

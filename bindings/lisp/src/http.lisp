@@ -1,4 +1,5 @@
-;;;; The HTTP server of SOCKETPOLL/NET: routes whose handlers are Lisp functions of a request.
+;;;; The requests of SOCKETPOLL/NET's HTTP server: what handlers ask of them, and how they are
+;;;; answered. Bodies that come or go in pieces are in http-body.lisp, the server in http-server.lisp.
 
 (in-package #:socketpoll/net)
 
@@ -7,7 +8,13 @@
   (address nil)
   (port 0 :type (unsigned-byte 16))
   (routes '() :type list)
-  (stopped nil))
+  ;; Functions of a request and the next one, the outermost first.
+  (middleware '() :type list)
+  (access-log nil)
+  (stopped nil)
+  ;; Of START-HTTP-SERVER: the thread that runs it, and all that share its port, itself included.
+  (thread nil)
+  (group '() :type list))
 
 (setf (documentation 'http-server-port 'function)
       "The port that the server listens on. From any thread.")
@@ -23,7 +30,9 @@
     (setf (socketpoll::object-handle route) 0)))
 
 (defstruct (http-route (:include object) (:copier nil))
+  (server nil :type (or null http-server))
   (pattern "" :type string)
+  (stream-body nil)
   (function #'list :type function))
 
 (defmethod socketpoll::describe-briefly ((route http-route)) (http-route-pattern route))
@@ -31,10 +40,22 @@
 (defstruct (http-request (:include object) (:copier nil))
   "A request, as its handler gets it. What is asked of it is fetched when it is asked for, as long as
 it has not been answered; the body is there before the handler is called."
-  (route nil)
+  (route nil :type (or null http-route))
   (body nil)
   (pieces '() :type list)
-  (answered nil))
+  ;; What the handler returns is no response: it has begun one, or reads the body.
+  (deferred nil)
+  (answered nil)
+  ;; The client has gone before: 0 or a code.
+  (gone nil)
+  (on-close nil)
+  ;; A body that is read in pieces, and a response that is sent in pieces.
+  (on-data nil)
+  (on-end nil)
+  (on-drain nil)
+  (drained t)
+  (status 0 :type fixnum)
+  (sent 0 :type unsigned-byte))
 
 (defmethod socketpoll::describe-briefly ((request http-request))
   (if (object-live-p request)
@@ -107,6 +128,19 @@ NIL) and CONTENT-TYPE.")
   "The body as octets, or NIL if there was none."
   (http-request-body request))
 
+(defun request-on-close (request)
+  "NIL, or a function that is called with the request and a code (0 or why) when the client goes
+before it was answered. Setf-able."
+  (http-request-on-close request))
+(defun (setf request-on-close) (function request)
+  (setf (http-request-on-close request) (and function (socketpoll::check-function function))))
+
+(defun request-duration (request)
+  "The microseconds since the request's first byte."
+  (check-type request http-request)
+  (socketpoll::check (raw:socket-http-get-duration-us (socketpoll::object-word request))
+                     "look into" request))
+
 (defun request-text (request)
   "The body as a string, decoded as UTF-8, or NIL."
   (let ((body (http-request-body request))) (and body (to-string body))))
@@ -129,6 +163,7 @@ NIL) and CONTENT-TYPE.")
                 (string (sb-ext:string-to-octets type :external-format :utf-8
                                                       :null-terminate t)))))
     (declare (type octets octets) (type (or null octets) type))
+    (log-request request status (length octets))
     (sb-sys:with-pinned-objects (octets type)
       (let ((code (sb-alien:alien-funcall
                    (sb-alien:extern-alien "SocketHTTP_respond"
@@ -142,10 +177,18 @@ NIL) and CONTENT-TYPE.")
         (case code
           ;; The client may have gone: no concern of the handler's.
           ((0 #.raw:+socket-eclosed+ #.raw:+socket-epipe+ #.raw:+socket-econnreset+)
-           (setf (http-request-answered request) t)
            (forget-request request)
            0)
-          (t (socketpoll::fail code "answer" request)))))))
+          (t (setf (http-request-answered request) nil)
+             (socketpoll::fail code "answer" request)))))))
+
+(defun log-request (request status bytes)
+  "REQUEST is being answered, and can still be asked."
+  (setf (http-request-answered request) t)
+  (let ((log (http-server-access-log (http-route-server (http-request-route request)))))
+    (when log
+      (socketpoll::with-handler-protection (request)
+        (funcall (the function log) request status bytes)))))
 
 (defun add-headers (request headers)
   "HEADERS, an alist or a plist. The Content-Type is returned instead of added."
@@ -167,8 +210,10 @@ NIL) and CONTENT-TYPE.")
   "Answers REQUEST, at any time after its handler has returned :LATER or inside of it. RESPONSE is
   a string (200, text/plain in UTF-8) or octets (200, application/octet-stream),
   a list (STATUS HEADERS BODY), HEADERS an alist or plist, BODY a string, octets or NIL,
-  what MAKE-RESPONSE made, or NIL (204)."
+  what MAKE-RESPONSE made, or NIL (204).
+That the client has gone meanwhile is no error."
   (check-type request http-request)
+  (when (http-request-gone request) (return-from respond nil))
   (flet ((answer (status headers body type)
            (check-type status (integer 200 999))
            (check-type body (or null string vector))
@@ -188,27 +233,69 @@ NIL) and CONTENT-TYPE.")
               (answer status headers body nil)))))
   nil)
 
+;;; Handlers
+
 (defun forget-request (request)
   (when (plusp (socketpoll::object-token request)) (socketpoll::unregister request))
   (setf (socketpoll::object-handle request) 0))
 
+(defun request-gone (request status)
+  "The client has gone, or a deadline has passed, before REQUEST was answered."
+  (setf (http-request-gone request) status)
+  (forget-request request)
+  (let ((on-close (http-request-on-close request)))
+    (when on-close
+      (socketpoll::with-handler-protection (request)
+        (funcall (the function on-close) request status)))))
+
+(defun follow (request)
+  "Has the request's further events reach it, from now on."
+  (when (and (zerop (socketpoll::object-token request)) (object-live-p request))
+    (socketpoll::register request (object-loop (http-request-route request)))
+    (when (minusp (raw:socket-http-set-callback (socketpoll::object-word request)
+                                                (sb-sys:int-sap 0)
+                                                (socketpoll::object-token request)))
+      ;; Its end was told before anybody followed: the handler has run the loop.
+      (request-gone request raw:+socket-eclosed+))))
+
 (defun answer-error (request)
   (cond ((http-request-answered request))
-        ((object-live-p request)
-         (handler-case
-             (send-response request 500 **text-type** (format nil "Internal Server Error~%"))
-           (network-error ()
-             (raw:socket-http-abort (socketpoll::object-word request))
-             (forget-request request))))))
+        ((not (object-live-p request)))
+        ((plusp (http-request-status request)) (abort-response request))
+        (t (handler-case
+               (send-response request 500 **text-type** (format nil "Internal Server Error~%"))
+             (network-error () (abort-response request))))))
 
-(defun call-handler (request)
+(defun abort-response (request)
+  "Closes the connection without the rest of a response."
+  (raw:socket-http-abort (socketpoll::object-word request))
+  (forget-request request))
+
+(defun pass-on (request middleware handler)
+  (declare (type function handler))
+  (if middleware
+      (funcall (the function (first middleware)) request
+               (lambda () (pass-on request (rest middleware) handler)))
+      (funcall handler request)))
+
+(defun answer-with (request handler)
+  "Answers REQUEST with what HANDLER, a function of it, returns."
+  (declare (type function handler))
   (let ((response (socketpoll::with-handler-protection (request :on-error (answer-error request))
-                    (funcall (http-route-function (http-request-route request)) request))))
-    (unless (or (eq response :later) (http-request-answered request)
-                (not (object-live-p request)))
+                    (funcall handler request))))
+    (unless (or (eq response :later) (http-request-deferred request)
+                (http-request-answered request) (not (object-live-p request)))
       ;; What the handler returned may be no response.
       (socketpoll::with-handler-protection (request :on-error (answer-error request))
         (respond request response)))))
+
+(defun call-handler (request)
+  (let* ((route (http-request-route request))
+         (handler (http-route-function route))
+         (middleware (http-server-middleware (http-route-server route))))
+    (answer-with request (if middleware
+                             (lambda (request) (pass-on request middleware handler))
+                             handler))))
 
 (defun join-pieces (pieces)
   (let ((whole (make-array (reduce #'+ pieces :key #'length) :element-type 'octet)) (at 0))
@@ -216,18 +303,34 @@ NIL) and CONTENT-TYPE.")
       (replace whole (the octets piece) :start1 at)
       (incf at (length piece)))))
 
+(defun handle-body-end (request)
+  (let ((on-end (http-request-on-end request)))
+    (cond (on-end
+           (setf (http-request-deferred request) nil)
+           (answer-with request on-end))
+          (t (setf (http-request-body request)
+                   (join-pieces (nreverse (http-request-pieces request)))
+                   (http-request-pieces request) '())
+             (call-handler request)))))
+
 (defun handle-request-event (request event)
   (let ((kind (event-kind event)))
     (cond ((= kind raw:+socket-http-body+)
-           (push (memory-octets (event-data event) (event-length event))
-                 (http-request-pieces request)))
-          ((= kind raw:+socket-http-body-end+)
-           (setf (http-request-body request)
-                 (join-pieces (nreverse (http-request-pieces request)))
-                 (http-request-pieces request) '())
-           (call-handler request))
-          ((= kind raw:+socket-http-closed+)
-           (forget-request request)))))
+           (let ((on-data (http-request-on-data request)))
+             (if on-data
+                 (socketpoll::with-handler-protection (request :on-error (answer-error request))
+                   (funcall (the function on-data) request (event-data event)
+                            (event-length event)))
+                 (push (memory-octets (event-data event) (event-length event))
+                       (http-request-pieces request)))))
+          ((= kind raw:+socket-http-body-end+) (handle-body-end request))
+          ((= kind raw:+socket-http-drained+)
+           (setf (http-request-drained request) t)
+           (let ((on-drain (http-request-on-drain request)))
+             (when on-drain
+               (socketpoll::with-handler-protection (request :on-error (answer-error request))
+                 (funcall (the function on-drain) request)))))
+          ((= kind raw:+socket-http-closed+) (request-gone request (event-status event))))))
 
 (defun handle-route-event (route event)
   (when (= (event-kind event) raw:+socket-http-request+)
@@ -235,127 +338,9 @@ NIL) and CONTENT-TYPE.")
            (request (make-http-request :handle exchange :route route
                                        :loop (object-loop route)
                                        :handler #'handle-request-event)))
-      (cond ((zerop (raw:socket-http-get-body-length exchange))
+      (cond ((or (http-route-stream-body route)
+                 (zerop (raw:socket-http-get-body-length exchange)))
              (call-handler request)
              (unless (http-request-answered request) (follow request)))
             (t (follow request)
                (raw:socket-http-read-body exchange))))))
-
-(defun follow (request)
-  "Has the request's further events reach it."
-  (socketpoll::register request (object-loop (http-request-route request)))
-  (raw:socket-http-set-callback (socketpoll::object-word request) (sb-sys:int-sap 0)
-                                (socketpoll::object-token request)))
-
-;;; The server
-
-(defun handle-server-event (server event)
-  (when (= (event-kind event) raw:+socket-http-stopped+)
-    (setf (http-server-stopped server) t)))
-
-(defun make-http-server (&key (host "127.0.0.1") (port 0) (loop (current-loop)) reuse-port)
-  "A server that listens on HOST and PORT (0 picks a free one: HTTP-SERVER-PORT), and answers while
-its loop runs."
-  (let ((handle (raw:socket-http-server-new (socketpoll::loop-handle loop)))
-        (address (socketpoll::address-text host port)))
-    (when (zerop handle)
-      (return-from make-http-server (socketpoll::fail-last "make an HTTP server on" loop)))
-    (let ((server (%make-http-server :handle handle :address address
-                                     :handler #'handle-server-event)))
-      (socketpoll::register server loop)
-      (raw:socket-http-server-set-callback handle (sb-sys:int-sap 0)
-                                           (socketpoll::object-token server))
-      (when reuse-port
-        (raw:socket-http-server-set-reuseport handle raw:+socket-reuseport-share+))
-      (let ((code (raw:socket-http-server-listen handle address)))
-        (when (minusp code)
-          (close-object server)
-          (return-from make-http-server (socketpoll::fail code "listen on" address))))
-      (setf (http-server-port server) (raw:socket-http-server-get-port handle))
-      server)))
-
-(defun route (server method pattern handler)
-  "Has HANDLER, a function or its name, answer requests of METHOD (\"GET\" or :GET) whose path matches
-PATTERN: \"/a/b\", \"/a/:name\" (REQUEST-PARAMETER), \"/a/*\". It is called with the request and
-returns what RESPOND takes, or :LATER. An error in it is answered by a 500."
-  (check-type server http-server)
-  (check-type pattern string)
-  (let ((route (make-http-route :handle (socketpoll::object-word server) :pattern pattern
-                                :function (socketpoll::check-function handler)
-                                :handler #'handle-route-event)))
-    (socketpoll::register route (object-loop server))
-    (let ((code (raw:socket-http-server-route (socketpoll::object-word server) (string method)
-                                              pattern (sb-sys:int-sap 0)
-                                              (socketpoll::object-token route))))
-      (when (minusp code)
-        (socketpoll::unregister route)
-        (return-from route
-          (socketpoll::fail code (format nil "route ~a ~a of" method pattern) server))))
-    (push route (http-server-routes server))
-    server))
-
-(defun serve-static (server prefix folder &key listing)
-  "Answers GET and HEAD below PREFIX with the files of FOLDER, a pathname or a native name; with
-LISTING a folder without index.html is listed."
-  (check-type server http-server)
-  (let ((prefix (if (char= #\/ (char prefix (1- (length prefix))))
-                    prefix
-                    (concatenate 'string prefix "/")))
-        (name (if (pathnamep folder)
-                  (sb-ext:native-namestring (translate-logical-pathname folder))
-                  folder)))
-    (socketpoll::check (raw:socket-http-server-static (socketpoll::object-word server) prefix name
-                                                      (if listing raw:+socket-http-listing+ 0))
-                       (format nil "serve ~a below ~a by" name prefix) server)
-    server))
-
-(defun run-http-server (server)
-  "Runs SERVER's loop in this thread until STOP-HTTP-SERVER or STOP-EVENT-LOOP."
-  (check-type server http-server)
-  (let ((loop (object-loop server)))
-    (socketpoll::claim-loop loop)
-    (loop until (http-server-stopped server)
-          while (run-once loop))))
-
-(defun stop-http-server (server &key (timeout 5000))
-  "Has SERVER answer what it has begun, for at most TIMEOUT milliseconds, and RUN-HTTP-SERVER return.
-From any thread."
-  (check-type server http-server)
-  (call-in-loop (object-loop server)
-                (lambda ()
-                  (socketpoll::check (raw:socket-http-server-stop (socketpoll::object-word server)
-                                                                  timeout)
-                                     "stop" server))))
-
-(defmacro with-http-server ((variable &rest options) &body body)
-  "Binds VARIABLE to a server that listens (OPTIONS as of MAKE-HTTP-SERVER), evaluates BODY, which adds
-routes, runs the server until STOP-HTTP-SERVER or STOP-EVENT-LOOP, and closes it."
-  `(let ((,variable (make-http-server ,@options)))
-     (unwind-protect (progn ,@body (run-http-server ,variable))
-       (close-object ,variable))))
-
-;;; What the library does not have yet
-
-(defun not-built (feature operation)
-  (error 'not-built-in :feature feature :operation operation))
-
-(defmacro with-tls-server ((variable &rest options) &body body)
-  "WITH-HTTP-SERVER over TLS. Signals NOT-BUILT-IN."
-  (declare (ignore options))
-  `(let ((,variable (not-built "tls" "serve HTTPS")))
-     (declare (ignorable ,variable))
-     ,@body))
-
-(defmacro with-http-client ((variable &rest options) &body body)
-  "Binds VARIABLE to an HTTP client. Signals NOT-BUILT-IN."
-  (declare (ignore options))
-  `(let ((,variable (not-built "an HTTP client" "make an HTTP client")))
-     (declare (ignorable ,variable))
-     ,@body))
-
-(macrolet ((request (name)
-             `(defun ,name (client url &key headers body json)
-                "A request of WITH-HTTP-CLIENT's client. Signals NOT-BUILT-IN."
-                (declare (ignore client headers body json))
-                (not-built "an HTTP client" (format nil "ask for ~a" url)))))
-  (request get) (request post) (request put) (request delete))

@@ -67,9 +67,13 @@
    #:start-event-loop #:stop-event-loop #:add-socket #:remove-socket #:current-loop
    #:with-event-loop #:make-event-loop
    #:with-http-server #:with-tls-server #:with-http-client #:http-server #:make-http-server
-   #:run-http-server #:stop-http-server #:http-server-port #:route #:serve-static
+   #:run-http-server #:start-http-server #:stop-http-server #:http-server-port #:route
+   #:serve-static #:add-middleware
    #:http-request #:request-method #:request-uri #:request-path #:request-query #:request-header
    #:request-headers #:request-body #:request-text #:request-parameter #:request-peer
+   #:request-duration #:request-query-parameters #:request-form-parameters #:request-on-close
+   #:read-body #:pause-body #:resume-body #:start-response #:write-response #:end-response
+   #:request-on-drain #:response-stream #:with-response-stream
    #:http-response #:make-response #:response-status #:response-headers #:response-body
    #:respond #:get #:post #:put #:delete
    #:network-error #:connection-error #:connection-refused #:connection-reset

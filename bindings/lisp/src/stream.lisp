@@ -1,4 +1,5 @@
-;;;; SOCKET-STREAM: a connection as a Lisp stream, of characters and of bytes, both ways.
+;;;; SOCKET-STREAM: a connection as a Lisp stream, of characters and of bytes, both ways. Its half
+;;;; for output, GATHERING-STREAM, is that of an HTTP response as well.
 ;;;;
 ;;;; Input is read into a buffer of the stream's own; output is gathered and sent when there is
 ;;;; enough, or by FORCE-OUTPUT (which does not wait) and FINISH-OUTPUT (which waits until the system
@@ -9,23 +10,31 @@
 (defconstant +input-size+ 16384)
 (defconstant +output-size+ 8192)
 
+(defclass gathering-stream (sb-gray:fundamental-character-output-stream
+                            sb-gray:fundamental-binary-output-stream)
+  ((format :initarg :external-format :initform :utf-8 :reader stream-encoding)
+   (output :initform (make-array +output-size+ :element-type 'octet) :reader stream-output)
+   (fill :initform 0 :accessor stream-fill :type fixnum)
+   (column :initform 0 :accessor stream-column)))
+
+(defgeneric hand-over (stream)
+  (:documentation "Sends what was gathered."))
+
+(defgeneric await-writing (stream)
+  (:documentation "Waits until what was handed over has been taken by the system."))
+
 (defclass socket-stream (sb-gray:fundamental-character-input-stream
-                         sb-gray:fundamental-character-output-stream
                          sb-gray:fundamental-binary-input-stream
-                         sb-gray:fundamental-binary-output-stream)
+                         gathering-stream)
   ((connection :initarg :connection :reader stream-connection)
    (timeout :initarg :timeout :accessor stream-timeout)
-   (format :initarg :external-format :reader stream-encoding)
    (input :initform (allocate-buffer +input-size+) :reader stream-input)
    (start :initform 0 :accessor stream-start :type fixnum)
    (end :initform 0 :accessor stream-end :type fixnum)
    (reading :initform nil :accessor stream-reading)
    (at-end :initform nil :accessor stream-at-end)
    (unread :initform nil :accessor stream-unread)
-   (output :initform (make-array +output-size+ :element-type 'octet) :reader stream-output)
-   (fill :initform 0 :accessor stream-fill :type fixnum)
-   (writing :initform nil :accessor stream-writing)
-   (column :initform 0 :accessor stream-column))
+   (writing :initform nil :accessor stream-writing))
   (:documentation "A connection as a stream."))
 
 (defmethod print-object ((stream socket-stream) output)
@@ -162,8 +171,8 @@ no UTF-8 is read as U+FFFD."
 
 ;;; Output
 
-(defun await-writing (stream)
-  "Until what was handed over has been taken by the system; its error is signaled here."
+(defmethod await-writing ((stream socket-stream))
+  "Its error is signaled here."
   (let ((future (stream-writing stream)))
     (when future
       (unless (or (future-done future)
@@ -173,8 +182,8 @@ no UTF-8 is read as U+FFFD."
       (setf (stream-writing stream) nil)
       (await future))))
 
-(defun hand-over (stream)
-  "Sends what was gathered. One such piece is under way at a time, so that a peer which does not read
+(defmethod hand-over ((stream socket-stream))
+  "One such piece is under way at a time, so that a peer which does not read
 makes the program wait instead of filling its memory."
   (let ((fill (stream-fill stream)))
     (when (plusp fill)
@@ -201,7 +210,7 @@ makes the program wait instead of filling its memory."
              (setf (stream-fill stream) (+ fill length))
              (incf start length))))
 
-(defmethod sb-gray:stream-write-char ((stream socket-stream) character)
+(defmethod sb-gray:stream-write-char ((stream gathering-stream) character)
   (let ((code (char-code character)))
     (setf (stream-column stream) (if (char= character #\Newline) 0 (1+ (stream-column stream))))
     (if (< code 128)
@@ -214,7 +223,7 @@ makes the program wait instead of filling its memory."
                                                 :external-format (stream-encoding stream))))
     (put-octets stream octets 0 (length octets))))
 
-(defmethod sb-gray:stream-write-string ((stream socket-stream) string &optional (start 0) end)
+(defmethod sb-gray:stream-write-string ((stream gathering-stream) string &optional (start 0) end)
   (let* ((end (or end (length string)))
          (newline (position #\Newline string :start start :end end :from-end t)))
     (put-string stream string start end)
@@ -222,14 +231,14 @@ makes the program wait instead of filling its memory."
           (if newline (- end newline 1) (+ (stream-column stream) (- end start)))))
   string)
 
-(defmethod sb-gray:stream-line-column ((stream socket-stream))
+(defmethod sb-gray:stream-line-column ((stream gathering-stream))
   (stream-column stream))
 
-(defmethod sb-gray:stream-write-byte ((stream socket-stream) octet)
+(defmethod sb-gray:stream-write-byte ((stream gathering-stream) octet)
   (put-octet stream octet)
   octet)
 
-(defmethod sb-gray:stream-write-sequence ((stream socket-stream) sequence &optional (start 0) end)
+(defmethod sb-gray:stream-write-sequence ((stream gathering-stream) sequence &optional (start 0) end)
   (let ((end (or end (length sequence))))
     (typecase sequence
       (string (sb-gray:stream-write-string stream sequence start end))
@@ -241,16 +250,16 @@ makes the program wait instead of filling its memory."
                         (put-octet stream element)))))))
   sequence)
 
-(defmethod sb-gray:stream-force-output ((stream socket-stream))
+(defmethod sb-gray:stream-force-output ((stream gathering-stream))
   (hand-over stream)
   nil)
 
-(defmethod sb-gray:stream-finish-output ((stream socket-stream))
+(defmethod sb-gray:stream-finish-output ((stream gathering-stream))
   (hand-over stream)
   (await-writing stream)
   nil)
 
-(defmethod sb-gray:stream-clear-output ((stream socket-stream))
+(defmethod sb-gray:stream-clear-output ((stream gathering-stream))
   (setf (stream-fill stream) 0)
   nil)
 
@@ -259,7 +268,7 @@ makes the program wait instead of filling its memory."
   (handler-case (finish-output stream)
     (connection-error () nil)))
 
-(defmethod stream-element-type ((stream socket-stream)) '(or character octet))
+(defmethod stream-element-type ((stream gathering-stream)) '(or character octet))
 
 (defmethod open-stream-p ((stream socket-stream))
   (object-live-p (stream-connection stream)))
