@@ -118,8 +118,9 @@ returns a response itself, perhaps that one."
   (check-type server http-server)
   (let ((loop (object-loop server)))
     (socketpoll::claim-loop loop)
-    (loop until (http-server-stopped server)
-          while (run-once loop))))
+    (socketpoll::with-run (loop)
+      (loop until (http-server-stopped server)
+            while (socketpoll::run-turn loop -1)))))
 
 (defmacro with-http-server ((variable &rest options) &body body)
   "Binds VARIABLE to a server that listens (OPTIONS as of MAKE-HTTP-SERVER), evaluates BODY, which adds

@@ -39,8 +39,9 @@ the best one; NOT-SUPPORTED for one that this system lacks."
   "Runs CONTEXT until no operation is under way or STOP-IO-CONTEXT was called."
   (check-type context io-context)
   (let ((*context* context) (loop (io-context-loop context)))
-    (loop until (shiftf (io-context-stopped context) nil)
-          while (and (plusp (loop-pending loop)) (run-once loop)))))
+    (socketpoll::with-run (loop)
+      (loop until (shiftf (io-context-stopped context) nil)
+            while (and (plusp (loop-pending loop)) (socketpoll::run-turn loop -1))))))
 
 (defun stop-io-context (context)
   "Ends the present or the next RUN-IO-CONTEXT. From any thread."
