@@ -1,17 +1,11 @@
-;;;; Runs every file of examples/, and the first lines of the README. What a seed prints with a fixed port or host is read with the
-;;;; test's own in its place; nothing else of the text is changed.
+;;;; Runs every file of examples/. What a seed prints with a fixed port or host is read with the test's
+;;;; own in its place; nothing else of the text is changed.
 
 (in-package #:socketpoll/tests)
 
 (defun file-text (name)
   (uiop:read-file-string
    (merge-pathnames name (asdf:system-source-directory "socketpoll"))))
-
-(defun page-text ()
-  "The first code of the README."
-  (let* ((page (file-text "README.md"))
-         (start (+ (search "```lisp" page) 7)))
-    (subseq page start (search "```" page :start2 start))))
 
 (defun replaced (text name replacements)
   "TEXT, which is of NAME, with each pair of REPLACEMENTS carried out."
@@ -107,13 +101,22 @@
     (sb-thread:make-thread (lambda ()
                              (let ((*error-hook* hook)) (with-event-loop () (funcall function)))))))
 
-(defun wait-for-port (port)
-  "Until something listens on PORT."
-  (loop repeat 1400
-        do (handler-case
-               (return (net:with-connection (connection "127.0.0.1" port) connection t))
-             (connection-error () (sleep 0.01)))
-        finally (error "nothing listens on ~d" port)))
+(defmacro with-served-port ((port serve) &body body)
+  "Evaluates SERVE, which listens on PORT and does not return, in a thread; BODY as soon as it listens."
+  (let ((listens (gensym)) (thread (gensym)))
+    `(let* ((,port (free-port)) (,listens (sb-thread:make-semaphore)) (,thread nil))
+       (flet ((tell (function &rest arguments)
+                (multiple-value-prog1 (apply function arguments)
+                  (sb-thread:signal-semaphore ,listens))))
+         (unwind-protect
+              (progn (dolist (name '(listen-on net:make-http-server))
+                       (sb-int:encapsulate name 'with-served-port #'tell))
+                     (setf ,thread (run-in-thread (lambda () ,serve)))
+                     (is (sb-thread:wait-on-semaphore ,listens :timeout 10)))
+           (dolist (name '(listen-on net:make-http-server))
+             (sb-int:unencapsulate name 'with-served-port))))
+       (unwind-protect (progn ,@body)
+         (end-thread ,thread)))))
 
 (defun free-port ()
   (net:with-listener (listener "127.0.0.1" 0) (net:socket-port listener)))
@@ -122,54 +125,24 @@
   (sb-thread:terminate-thread thread)
   (sb-thread:join-thread thread :default nil))
 
-(deftest the-first-lines-of-the-page
-  ;; In a process of its own, because they load the system.
-  (let ((port (free-port)))
-    (uiop:with-temporary-file (:stream out :pathname path :type "lisp")
-      (write-string (replaced (page-text) "README.md"
-                              (list "8080" (port-text port)
-                                    "/path/to/socketpoll/bindings/lisp/"
-                                    (namestring (asdf:system-source-directory "socketpoll"))))
-                    out)
-      (finish-output out)
-      (let ((process (uiop:launch-program (list sb-ext:*runtime-pathname* "--noinform" "--no-userinit"
-                                                "--no-sysinit" "--non-interactive" "--load"
-                                                (namestring path)))))
-        (unwind-protect
-             (progn (wait-for-port port)
-                    (is (found-in (ask-for port "/") "Hello")))
-          (uiop:terminate-process process :urgent t)
-          (uiop:wait-process process))))))
-
 (deftest example-seed-000-http
   (load-example "seed-000-http")
-  (let* ((port (free-port))
-         (thread (run-in-thread
-                  (lambda () (uiop:symbol-call '#:example-http '#:start-modern-http-server port)))))
-    (unwind-protect
-         (progn (wait-for-port port)
-                (loop repeat 3 do (is (found-in (ask-for port "/") "Hello"))))
-      (end-thread thread))))
+  (with-served-port (port (uiop:symbol-call '#:example-http '#:start-modern-http-server port))
+    (loop repeat 3 do (is (found-in (ask-for port "/") "Hello")))))
 
 (deftest example-seed-001-server
   (with-folder (folder)
     (with-open-file (out (concatenate 'string folder "a.txt") :direction :output)
       (write-string "an asset" out))
-    (let* ((port (free-port))
-           (thread (run-in-thread
-                    (lambda () (load-example "seed-001-server" "8080" (port-text port)
-                                             "/var/www/assets/" folder)))))
-      (unwind-protect
-           (progn
-             (wait-for-port port)
-             (is (found-in (ask-for port "/api/x?y") "You asked for /api/x?y"))
-             (let ((answer (ask-for port "/webhook" :method "POST" :body "posted")))
-               (is (found-in answer "202 Accepted"))
-               (is (found-in answer "posted"))
-               (is (found-in answer "X-Got: it")))
-             (is (found-in (ask-for port "/assets/a.txt") "an asset"))
-             (is (found-in (ask-for port "/other") "404")))
-        (end-thread thread)))))
+    (with-served-port (port (load-example "seed-001-server" "8080" (port-text port)
+                                          "/var/www/assets/" folder))
+      (is (found-in (ask-for port "/api/x?y") "You asked for /api/x?y"))
+      (let ((answer (ask-for port "/webhook" :method "POST" :body "posted")))
+        (is (found-in answer "202 Accepted"))
+        (is (found-in answer "posted"))
+        (is (found-in answer "X-Got: it")))
+      (is (found-in (ask-for port "/assets/a.txt") "an asset"))
+      (is (found-in (ask-for port "/other") "404")))))
 
 (deftest example-seed-001-later
   (signals not-built-in (load-example "seed-001-client") "not built with")
@@ -181,16 +154,10 @@
       (signals not-supported (load-example "seed-002-iocp") "completion port")))
 
 (deftest example-seed-002-server-and-client
-  (let* ((port (free-port))
-         (thread (run-in-thread (lambda () (load-example "seed-002-server" "8080"
-                                                         (port-text port))))))
-    (unwind-protect
-         (progn
-           (wait-for-port port)
-           (loop repeat 3
-                 do (is (equal (load-example "seed-002-client" "8080" (port-text port))
-                               (format nil "Server says: Hello from Windows IOCP server!~%")))))
-      (end-thread thread))))
+  (with-served-port (port (load-example "seed-002-server" "8080" (port-text port)))
+    (loop repeat 3
+          do (is (equal (load-example "seed-002-client" "8080" (port-text port))
+                        (format nil "Server says: Hello from Windows IOCP server!~%"))))))
 
 (deftest example-seed-002-async
   (with-plain-listener (socket port)
@@ -282,19 +249,21 @@
 
 (deftest example-chat-with-1000-clients
   (with-example-server ("chat" '#:chat port)
-    (let ((loop (current-loop)) (got 0) (wrong 0) (count 1000))
+    (let ((loop (current-loop)) (got 0) (wrong 0) (count 999))
       (many-connections
        port count
        (lambda (connections)
-         (dolist (connection (rest connections))
+         (dolist (connection connections)
            (start-reading connection
                           (lambda (connection address length)
                             (declare (ignore connection))
                             (unless (string= "hello all" (memory-string address length))
                               (incf wrong))
-                            (when (= (incf got) (1- count)) (stop-event-loop loop)))))
-         ;; When the chat has taken the last one in.
-         (add-timer 200 (lambda () (send (first connections) "hello all")))))
+                            (when (= (incf got) count) (stop-event-loop loop)))))
+         ;; The last in the listener's queue: when the chat hears it, all others are in.
+         (connect-to "127.0.0.1" port (lambda (connection condition)
+                                        (is (null condition))
+                                        (send connection "hello all")))))
       (run-event-loop loop)
       (is (= 999 got))
       (is (= 0 wrong)))))

@@ -109,10 +109,12 @@
 
 (deftest interrupt-and-abort
   (let* ((loop (current-loop)) (main sb-thread:*current-thread*)
+         (running (sb-thread:make-semaphore))
          (helper (sb-thread:make-thread
                   (lambda ()
-                    (sleep 0.05)
+                    (sb-thread:wait-on-semaphore running)
                     (sb-thread:interrupt-thread main (lambda () (throw 'out :thrown)))))))
+    (add-timer 1 (lambda () (sb-thread:signal-semaphore running)))
     (is (eq :thrown (catch 'out (run-event-loop loop))))
     (sb-thread:join-thread helper)
     ;; Nothing in the library believes that it is still running.
