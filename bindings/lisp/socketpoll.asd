@@ -19,6 +19,7 @@
                (:file "events")
                (:file "operations")
                (:file "sockets")
+               (:file "timers")
                (:file "datagrams")
                (:file "io")
                (:file "futures")

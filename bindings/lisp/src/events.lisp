@@ -235,8 +235,7 @@ given to DISPATCH-EVENT."
   "Nobody is there for EVENT: what came with it must not be lost."
   (cond ((and (= (event-kind event) raw:+socket-posted+) (zerop (event-user event)))
          (run-calls loop))
-        ((= (event-kind event) raw:+socket-accepted+)
-         (free-handle #'raw:socket-stream-free (event-subject event)))))
+        ((= (event-kind event) raw:+socket-accepted+) (connection-arrived loop event))))
 
 (defun run-once (loop &optional (timeout-ms -1))
   "Waits up to TIMEOUT-MS milliseconds and has what has happened handled. The number of events, 0

@@ -32,6 +32,9 @@
   (lock (sb-thread:make-mutex :name "socketpoll loop") :read-only t)
   (changed (sb-thread:make-waitqueue) :read-only t)
   (calls '() :type list)
+  ;; Connections that come from other loops: how many so far, and the functions that wait for them.
+  (arrivals 0 :type (unsigned-byte 32))
+  (arriving '() :type list)
   ;; Sockets of SOCKETPOLL/NET:ADD-SOCKET and their watches.
   (sockets '() :type list))
 

@@ -56,6 +56,37 @@ after the other. Returns a future for the number.")
                                    (lambda (length condition)
                                      (finish future (list length) condition))))))
 
+(defun resolved-addresses (future count)
+  "The COUNT addresses of one of the library's futures, which goes."
+  (prog1 (loop for index from 0 below count
+               collect (socketpoll::call-with-text
+                        64 (lambda (sap capacity)
+                             (raw:socket-resolver-get-address future index sap capacity))))
+    (socketpoll::free-handle #'raw:socket-future-free future)))
+
+(defun resolve (name &key family timeout callback on-error (loop (current-loop)))
+  "Looks NAME up: a future for the list of its addresses as text, the best first. FAMILY is :IPV4,
+:IPV6 or NIL for both, TIMEOUT milliseconds. CALLBACK is called with the list, ON-ERROR with a
+condition. Connecting looks names up by itself."
+  (check-type name string)
+  (let ((timeout (socketpoll::check-timeout timeout)) (handle 0)
+        (family (ecase family
+                  ((nil) raw:+socket-family-any+)
+                  (:ipv4 raw:+socket-family-ipv4+)
+                  (:ipv6 raw:+socket-family-ipv6+))))
+    (with-future (future loop "look up" name callback on-error)
+      (socketpoll::begin-operation
+       loop "look up" name nil
+       (lambda (nothing)
+         (declare (ignore nothing))
+         (setf handle (raw:socket-async-resolve (socketpoll::loop-handle loop) name family timeout)))
+       (lambda (status count data)
+         (declare (ignore data))
+         (let ((addresses (resolved-addresses handle (if (minusp status) 0 count))))
+           (finish future (list addresses)
+                   (and (minusp status) (socketpoll::network-condition status "look up" name)))))
+       :keep t))))
+
 (defun check-loop-thread (object)
   (let ((loop (object-loop object)))
     (unless (socketpoll::own-loop-p loop)

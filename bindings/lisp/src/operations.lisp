@@ -31,9 +31,10 @@
     (funcall (operation-continuation operation) raw:+socket-ecanceled+ 0 0)
     (when buffer (unborrow-buffer buffer))))
 
-(defun begin-operation (loop name subject buffer begin continuation)
+(defun begin-operation (loop name subject buffer begin continuation &key keep)
   "BEGIN, a function of the buffer's address (0 without one), begins an operation and returns its
-handle. When it has ended, CONTINUATION is called with its status, length and data."
+handle, which CONTINUATION frees if KEEP is true. When it has ended, CONTINUATION is called with its
+status, length and data."
   (declare (type function begin continuation))
   (let* ((address (if buffer (borrow-buffer buffer) 0))
          (handle (funcall begin address)))
@@ -47,7 +48,7 @@ handle. When it has ended, CONTINUATION is called with its status, length and da
       (register operation loop)
       (incf (event-loop-pending loop))
       (raw:socket-future-then handle (sb-sys:int-sap 0) (object-token operation))
-      (raw:socket-future-release handle)
+      (unless keep (raw:socket-future-release handle))
       operation)))
 
 (defgeneric closing-code (subject code)

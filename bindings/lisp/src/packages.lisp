@@ -38,7 +38,8 @@
    #:listener #:listen-on #:listener-port #:connection #:connection-peer #:connection-local
    #:connection-status #:connection-on-drain #:connect-to #:adopt-descriptor #:connection-pair #:start-reading
    #:pause-reading #:send #:send-memory #:shutdown #:close-connection #:close-object
-   #:add-timer #:timer #:add-watch #:watch #:watch-descriptor
+   #:move-connection #:add-timer #:timer #:add-watch #:watch #:watch-descriptor
+   #:add-limiter #:limiter #:limiter-take #:limiter-delay
    ;; datagrams
    #:datagram-socket #:make-datagram-socket #:datagram-port #:send-datagram #:reply
    #:datagram-sender))
@@ -63,7 +64,7 @@
    #:socket #:listener #:connection #:with-listener #:with-connection #:socket-listen
    #:socket-connect #:socket-accept #:socket-close #:socket-stream #:socket-port #:socket-peer
    #:future #:future-done-p #:make-future #:complete-future #:await #:select #:then #:cancel
-   #:async-connect #:async-accept #:async-read #:async-write
+   #:async-connect #:async-accept #:async-read #:async-write #:resolve
    #:start-event-loop #:stop-event-loop #:add-socket #:remove-socket #:current-loop
    #:with-event-loop #:make-event-loop
    #:with-http-server #:with-tls-server #:with-http-client #:http-server #:make-http-server

@@ -1,5 +1,5 @@
-;;;; Listeners, connections, timers and watched descriptors: objects whose events go to a handler of
-;;;; the program's own, in the loop's thread.
+;;;; Connections and listeners: objects whose events go to a handler of the program's own, in the
+;;;; loop's thread.
 
 (in-package #:socketpoll)
 
@@ -230,6 +230,43 @@ already stays so."
            (raw:socket-stream-close (object-word connection))))
   nil)
 
+;;; From one loop to another
+
+(defun move-connection (connection loop continuation)
+  "Gives CONNECTION, which nothing was read from or sent to yet, to LOOP, which another thread may run.
+CONTINUATION is called there with the new connection; the old one is closed. From the thread of
+CONNECTION's loop."
+  (check-type connection connection)
+  (check-type loop event-loop)
+  (let ((continuation (check-function continuation)) (token nil))
+    (sb-thread:with-mutex ((event-loop-lock loop))
+      (setf token (logior (ash 1 61) (incf (event-loop-arrivals loop))))
+      (push (cons token continuation) (event-loop-arriving loop)))
+    (let ((code (raw:socket-stream-move (object-word connection) (loop-handle loop)
+                                        (sb-sys:int-sap 0) token)))
+      (when (minusp code)
+        (take-arriving loop token)
+        (return-from move-connection
+          (fail (closing-code connection code) "move to another loop" connection))))
+    (unregister connection)
+    (setf (object-handle connection) 0)
+    nil))
+
+(defun take-arriving (loop token)
+  (sb-thread:with-mutex ((event-loop-lock loop))
+    (let ((entry (assoc token (event-loop-arriving loop))))
+      (setf (event-loop-arriving loop) (delete entry (event-loop-arriving loop)))
+      (cdr entry))))
+
+(defun connection-arrived (loop event)
+  "A connection without a listener's token: one of MOVE-CONNECTION, or nobody's any more."
+  (let ((continuation (take-arriving loop (event-user event))) (stream (event-subject event)))
+    (if continuation
+        (let ((connection (adopt-stream loop stream)))
+          (with-handler-protection (connection :on-error (abandon connection))
+            (funcall (the function continuation) connection)))
+        (free-handle #'raw:socket-stream-free stream))))
+
 ;;; Reading and writing once
 
 (defun read-operation (connection target timeout continuation)
@@ -372,7 +409,8 @@ connection; otherwise connections wait for SOCKETPOLL/NET:ASYNC-ACCEPT and the l
 (defun accept-operation (listener timeout continuation)
   "Begins to wait for a connection. CONTINUATION is called with it and NIL, or NIL and a condition.
 The listener accepts only meanwhile: all others wait in the kernel, but for those that it took in
-the same turn, which are in the queue."
+the same turn, which are in the queue. Pausing and resuming it costs no system call as long as somebody
+asks again in the same turn: a loop tells the kernel once a turn what it waits for."
   (declare (type function continuation))
   (check-type listener listener)
   (let ((timeout (check-timeout timeout)) (loop (object-loop listener)) (word (object-word listener)))
@@ -407,74 +445,3 @@ the same turn, which are in the queue."
                                   #'accepted)))
             (raw:socket-listener-resume word)
             (setf (listener-accepting listener) operation))))))
-
-;;; Timers and watches
-
-(defstruct (timer (:include object) (:copier nil))
-  "A timer of ADD-TIMER."
-  (function #'list :type function))
-
-(define-closing timer raw:socket-timer-free)
-
-(defun handle-timer-event (timer event)
-  (declare (ignore event))
-  (with-handler-protection (timer :on-error (close-object timer))
-    (funcall (timer-function timer))))
-
-(defun add-timer (delay-ms function &key (period-ms 0) (loop (current-loop)))
-  "Has FUNCTION called in DELAY-MS milliseconds, and then each PERIOD-MS if that is positive, until
-CLOSE-OBJECT."
-  (let ((function (check-function function))
-        (handle (raw:socket-timer-new (loop-handle loop))))
-    (when (zerop handle) (return-from add-timer (fail-last "add a timer to" loop)))
-    (let ((timer (make-timer :handle handle :function function :handler #'handle-timer-event)))
-      (register timer loop)
-      (raw:socket-timer-set-callback handle (sb-sys:int-sap 0) (object-token timer))
-      (let ((code (raw:socket-timer-start handle delay-ms period-ms)))
-        (when (minusp code)
-          (close-object timer)
-          (fail code "start" timer)))
-      timer)))
-
-(defstruct (watch (:include object) (:copier nil))
-  "A descriptor of the program's own that the loop watches."
-  (descriptor -1 :type fixnum)
-  (function #'list :type function))
-
-(setf (documentation 'watch-descriptor 'function)
-      "The number of the descriptor that is watched.")
-
-(define-closing watch raw:socket-watch-free)
-
-(defmethod describe-briefly ((watch watch))
-  (format nil "of descriptor ~d" (watch-descriptor watch)))
-
-(defun event-bits (events)
-  (loop for event in (if (listp events) events (list events))
-        sum (ecase event
-              ((:read :input) raw:+poll-read+)
-              ((:write :output) raw:+poll-write+))))
-
-(defun event-names (bits)
-  (append (and (logtest bits raw:+poll-read+) '(:read))
-          (and (logtest bits raw:+poll-write+) '(:write))
-          (and (logtest bits raw:+poll-error+) '(:error))
-          (and (logtest bits raw:+poll-hangup+) '(:hangup))))
-
-(defun handle-watch-event (watch event)
-  (let ((ready (event-names (event-length event))))
-    (with-handler-protection (watch :on-error (close-object watch))
-      (funcall (watch-function watch) (watch-descriptor watch) ready))))
-
-(defun add-watch (fd events function &key (loop (current-loop)))
-  "Has FUNCTION called with FD and a list of what it is ready for (:READ, :WRITE, :ERROR, :HANGUP)
-whenever it is ready for one of EVENTS (:READ, :WRITE or a list of them), until CLOSE-OBJECT. FD
-stays the program's, which closes the watch before it closes FD."
-  (let* ((function (check-function function))
-         (handle (raw:socket-watch-new (loop-handle loop) fd (event-bits events))))
-    (when (zerop handle) (return-from add-watch (fail-last "watch descriptor" fd)))
-    (let ((watch (make-watch :handle handle :descriptor fd :function function
-                             :handler #'handle-watch-event)))
-      (register watch loop)
-      (raw:socket-watch-set-callback handle (sb-sys:int-sap 0) (object-token watch))
-      watch)))

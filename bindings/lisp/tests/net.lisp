@@ -149,3 +149,57 @@
       (is (net:remove-socket loop listener))
       (is (not (net:remove-socket loop listener)))
       (net:socket-close (net:socket-accept listener)))))
+
+(deftest names
+  (is (member "127.0.0.1" (net:await (net:resolve "localhost") 5000) :test #'string=))
+  (is (equal '("127.0.0.1") (net:await (net:resolve "localhost" :family :ipv4) 5000)))
+  (is (equal '("::1") (net:await (net:resolve "::1" :timeout 5000))))
+  (signals network-error (net:resolve "no such name") "no such name")
+  (signals type-error (net:resolve nil))
+  (let ((told nil))
+    (net:await (net:resolve "192.0.2.1" :callback (lambda (addresses) (setf told addresses))))
+    (is (equal '("192.0.2.1") told))
+    (net:cancel (net:resolve "localhost"))
+    (run-once (current-loop) 0)))
+
+(deftest connections-that-move
+  (let* ((ready (sb-thread:make-semaphore)) (other nil) (there nil)
+         (thread (sb-thread:make-thread
+                  (lambda ()
+                    (with-event-loop (loop)
+                      (setf other loop)
+                      (sb-thread:signal-semaphore ready)
+                      (run-event-loop loop))))))
+    (sb-thread:wait-on-semaphore ready)
+    (let ((listener (listen-on "127.0.0.1" 0
+                               :on-connection
+                               (lambda (connection)
+                                 (move-connection connection other
+                                                  (lambda (connection)
+                                                    (setf there sb-thread:*current-thread*)
+                                                    (start-reading connection #'send-memory)))
+                                 (is (not (object-live-p connection)))))))
+      (loop repeat 3
+            do (net:with-connection (connection "127.0.0.1" (listener-port listener))
+                 (let ((stream (net:socket-stream connection :timeout 10000)))
+                   (format stream "moved~%")
+                   (finish-output stream)
+                   (is (string= "moved" (read-line stream)))
+                   (is (eq there thread)))))
+      (stop-event-loop other)
+      (sb-thread:join-thread thread)
+      (multiple-value-bind (a b) (connection-pair)
+        (declare (ignore b))
+        (signals stale-object (move-connection a other #'list) "CONNECTION")
+        (is (object-live-p a))
+        (signals type-error (move-connection a nil #'list))))))
+
+(deftest limiters
+  (let ((limiter (add-limiter 1000 :burst 10)))
+    (is (= 0 (limiter-delay limiter 10)))
+    (is (= 7 (limiter-take limiter 7)))
+    (is (= 3 (limiter-take limiter 7)))
+    (is (plusp (limiter-delay limiter 10)))
+    (close-object limiter)
+    (signals stale-object (limiter-take limiter 1) "LIMITER")
+    (signals network-error (add-limiter 0))))
