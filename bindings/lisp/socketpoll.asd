@@ -51,4 +51,5 @@
                (:file "runs")
                (:file "robust")
                (:file "usocket")
-               (:file "examples")))
+               (:file "examples")
+               (:file "page")))

@@ -318,3 +318,16 @@ called in the order of these calls."
 (defun loop-statistic (loop which)
   "One of the numbers that LOOP counts: WHICH is a +SOCKET-STAT-...+ of SOCKETPOLL/RAW."
   (check (raw:socket-loop-get-stat (loop-handle loop) which) "read a number of" loop))
+
+(defun loop-descriptor (loop)
+  "For another library's loop that drives this one: a descriptor that is readable when RUN-ONCE with a
+timeout of 0 has something to do. It stays the library's."
+  (check (raw:socket-loop-get-fd (loop-handle loop)) "find the descriptor of" loop))
+
+(defun loop-timeout (loop)
+  "The milliseconds until RUN-ONCE has something to do without LOOP-DESCRIPTOR being readable: timers. 0
+is now, -1 never. To be asked anew each time before the other loop sleeps."
+  (let ((timeout (raw:socket-loop-get-timeout (loop-handle loop))))
+    (if (zerop (loop-handle loop))
+        (fail raw:+socket-ebadhandle+ "read the time of" loop)
+        timeout)))

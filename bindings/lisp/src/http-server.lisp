@@ -129,25 +129,31 @@ routes, runs the server until STOP-HTTP-SERVER or STOP-EVENT-LOOP, and closes it
      (unwind-protect (progn ,@body (run-http-server ,variable))
        (close-object ,variable))))
 
+(defun bound-here ()
+  "What this thread has bound of the variables that concern handlers: names and values."
+  (loop for name in '(*development* *error-hook* *standard-output* *error-output*)
+        when (nth-value 1 (sb-thread:symbol-value-in-thread name sb-thread:*current-thread* nil))
+          collect name into names and collect (symbol-value name) into values
+        finally (return (values names values))))
+
 (defun start-in-thread (setup options name)
   "A server of a new thread, once it listens and SETUP has been called with it."
   (let* ((outcome nil) (there (sb-thread:make-semaphore))
-         (development *development*) (hook *error-hook*) (output *standard-output*)
-         (errors *error-output*)
+         (bound (multiple-value-list (bound-here)))
          (thread (sb-thread:make-thread
-                  (lambda (&aux (*development* development) (*error-hook* hook)
-                             (*standard-output* output) (*error-output* errors))
-                    (with-event-loop (loop)
-                      (let ((server nil))
-                        (handler-case
-                            (progn (setf server (apply #'make-http-server :loop loop options))
-                                   (funcall setup server)
-                                   (setf outcome server))
-                          (error (condition) (setf outcome condition)))
-                        (sb-thread:signal-semaphore there)
-                        (when (eq outcome server)
-                          (unwind-protect (run-http-server server)
-                            (close-object server))))))
+                  (lambda ()
+                    (progv (first bound) (second bound)
+                      (with-event-loop (loop)
+                        (let ((server nil))
+                          (handler-case
+                              (progn (setf server (apply #'make-http-server :loop loop options))
+                                     (funcall setup server)
+                                     (setf outcome server))
+                            (error (condition) (setf outcome condition)))
+                          (sb-thread:signal-semaphore there)
+                          (when (eq outcome server)
+                            (unwind-protect (run-http-server server)
+                              (close-object server)))))))
                   :name name)))
     (sb-thread:wait-on-semaphore there)
     (cond ((http-server-p outcome)

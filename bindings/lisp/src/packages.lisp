@@ -27,7 +27,8 @@
    #:to-octets #:to-string
    ;; the loop
    #:event-loop #:event-loop-p #:make-event-loop #:free-event-loop #:with-event-loop
-   #:current-loop #:loop-backend #:loop-now #:loop-pending #:loop-statistic
+   #:current-loop #:loop-backend #:loop-now #:loop-pending #:loop-statistic #:loop-descriptor
+   #:loop-timeout
    #:run-event-loop #:run-once #:stop-event-loop #:call-in-loop
    #:next-event #:do-events #:dispatch-event #:event #:event-kind #:event-status #:event-subject
    #:event-source #:event-data #:event-length #:event-user #:event-object
