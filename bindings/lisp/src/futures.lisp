@@ -38,7 +38,8 @@
                    (future-condition future) condition
                    (future-operation future) nil
                    (future-done future) t)
-             (sb-thread:condition-broadcast (socketpoll::event-loop-changed loop))
+             (when (plusp (socketpoll::event-loop-waiting loop))
+               (sb-thread:condition-broadcast (socketpoll::event-loop-changed loop)))
              (nreverse (shiftf (future-callbacks future) '())))))
     (dolist (callback callbacks) (funcall (the function callback)))
     t))
@@ -76,9 +77,12 @@ if it had ended before."
               (when value (return value)))
             (let ((left (and deadline (- deadline (socketpoll::clock-ms)))))
               (when (and left (<= left 0)) (return nil))
-              (sb-thread:condition-wait (socketpoll::event-loop-changed loop)
-                                        (socketpoll::event-loop-lock loop)
-                                        :timeout (and left (/ left 1000)))))))))
+              (incf (socketpoll::event-loop-waiting loop))
+              (unwind-protect
+                   (sb-thread:condition-wait (socketpoll::event-loop-changed loop)
+                                             (socketpoll::event-loop-lock loop)
+                                             :timeout (and left (/ left 1000)))
+                (decf (socketpoll::event-loop-waiting loop)))))))))
 
 (defun await (future &optional timeout)
   "The values of FUTURE once it has ended; the condition that it failed with is signaled. After

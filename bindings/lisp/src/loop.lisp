@@ -31,6 +31,8 @@
   ;; What other threads want done: CALL-IN-LOOP.
   (lock (sb-thread:make-mutex :name "socketpoll loop") :read-only t)
   (changed (sb-thread:make-waitqueue) :read-only t)
+  ;; Other threads that wait for it to change: telling nobody would cost a system call.
+  (waiting 0 :type fixnum)
   (calls '() :type list)
   ;; Connections that come from other loops: how many so far, and the functions that wait for them.
   (arrivals 0 :type (unsigned-byte 32))

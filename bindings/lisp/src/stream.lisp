@@ -160,9 +160,25 @@ no UTF-8 is read as U+FFFD."
 (defmethod sb-gray:stream-read-byte ((stream socket-stream))
   (or (next-octet stream) :eof))
 
+(defun read-octets (stream octets start end)
+  "The index behind the last octet that was read."
+  (declare (type octets octets) (type fixnum start end))
+  (loop while (and (< start end) (peek-octet stream))
+        do (let ((length (min (- end start) (- (stream-end stream) (stream-start stream))))
+                 (input (stream-input stream)))
+             (sb-sys:with-pinned-objects (octets input)
+               (socketpoll::copy-memory
+                (sb-sys:sap+ (buffer-sap input) (stream-start stream))
+                (sb-sys:sap+ (sb-sys:vector-sap octets) start) length))
+             (incf (stream-start stream) length)
+             (incf start length)))
+  start)
+
 (defmethod sb-gray:stream-read-sequence ((stream socket-stream) sequence &optional (start 0) end)
   (let ((end (or end (length sequence)))
         (characters (typep sequence '(or string (not vector)))))
+    (when (typep sequence 'octets)
+      (return-from sb-gray:stream-read-sequence (read-octets stream sequence start end)))
     (loop for index from start below end
           do (let ((element (if characters (read-char stream nil) (next-octet stream))))
                (unless element (return index))
@@ -183,16 +199,26 @@ no UTF-8 is read as U+FFFD."
       (await future))))
 
 (defmethod hand-over ((stream socket-stream))
-  "One such piece is under way at a time, so that a peer which does not read
-makes the program wait instead of filling its memory."
-  (let ((fill (stream-fill stream)))
+  "At once as far as the system takes it. Of what it does not, one piece is under way at a time, so that
+a peer which does not read makes the program wait instead of filling its memory."
+  (let ((fill (stream-fill stream)) (connection (stream-connection stream))
+        (output (stream-output stream)))
+    (declare (type octets output))
     (when (plusp fill)
-      (check-loop-thread (stream-connection stream))
+      (check-loop-thread connection)
       (await-writing stream)
-      (setf (stream-fill stream) 0
-            (stream-writing stream)
-            (async-write (stream-connection stream)
-                         (subseq (the octets (stream-output stream)) 0 fill))))))
+      (let ((queued (sb-sys:with-pinned-objects (output)
+                      (raw:socket-stream-write (socketpoll::object-word connection)
+                                               (sb-sys:vector-sap output) fill))))
+        (setf (stream-fill stream) 0)
+        (cond ((zerop queued))
+              ((plusp queued)
+               ;; Nothing more, behind that.
+               (setf (stream-writing stream) (async-write connection (subseq output 0 0))))
+              ((or (= queued raw:+socket-eagain+) (= queued raw:+socket-ebusy+))
+               (setf (stream-writing stream) (async-write connection (subseq output 0 fill))))
+              (t (socketpoll::fail (socketpoll::closing-code connection queued) "send to"
+                                   connection)))))))
 
 (defun put-octet (stream octet)
   (when (= (stream-fill stream) +output-size+) (hand-over stream))

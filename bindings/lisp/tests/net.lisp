@@ -81,6 +81,20 @@
         (is (string= (read-line stream) "late"))
         (net:socket-close peer)))))
 
+(deftest stream-whose-peer-does-not-read
+  (multiple-value-bind (a b) (connection-pair)
+    (let ((out (net:socket-stream a :timeout 50)) (in (net:socket-stream b :timeout 5000)) (lines 0))
+      (signals timeout-error (loop (incf lines)
+                                   (write-line (make-string 1000 :initial-element #\x) out)
+                                   (finish-output out)))
+      (is (> lines 10))
+      (loop repeat (1- lines) do (is (= 1000 (length (read-line in)))))
+      (finish-output out)
+      (is (= 1000 (length (read-line in))))
+      (write-line "end" out)
+      (force-output out)
+      (is (string= "end" (read-line in))))))
+
 (deftest accept-timeout
   (net:with-listener (listener "127.0.0.1" 0)
     (is (null (net:socket-accept listener :timeout 10)))))
