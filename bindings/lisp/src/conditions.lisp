@@ -132,9 +132,14 @@ and the loop goes on.")
   "A function of the condition and the object, called for each error in a handler in production.
 The default writes a line to *ERROR-OUTPUT*. It must not signal.")
 
+(defgeneric nobodys-error-p (object condition)
+  (:documentation "Whether CONDITION only ends what a handler of OBJECT did, and is to be told nobody.")
+  (:method (object condition) (declare (ignore object condition)) nil))
+
 (defun judge-error (condition object)
   "What becomes of an error in a handler of OBJECT: a list of values that take the place of the
 handler's, or :ABANDON."
+  (when (nobodys-error-p object condition) (return-from judge-error :abandon))
   (when *development*
     (restart-case (invoke-debugger condition)
       (use-value (&rest values)

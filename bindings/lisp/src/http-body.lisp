@@ -92,14 +92,13 @@ is ignored. HEADERS as of RESPOND; CONTENT-TYPE is text in UTF-8 if nothing else
                                          (sb-sys:sap+ (sb-sys:vector-sap octets) start)
                                          (- end start))))
       (cond ((>= result 0) (incf (http-request-sent request) (- end start)))
-            ((= result raw:+socket-eagain+) (setf (http-request-drained request) nil)))
+            ((= result raw:+socket-eagain+) (setf (http-request-drained request) nil))
+            ((broken-p request result) (request-gone request result)))
       result)))
 
 (defun check-piece (result request)
   (if (minusp result)
-      (socketpoll::fail (cond ((null (http-request-gone request)) result)
-                              ((zerop (http-request-gone request)) raw:+socket-econnreset+)
-                              (t (http-request-gone request)))
+      (socketpoll::fail (if (http-request-gone request) raw:+socket-econnreset+ result)
                         "answer" request)
       result))
 
@@ -124,9 +123,10 @@ has gone, a CONNECTION-ERROR."
   (unless (http-request-gone request)
     (when (object-live-p request)
       (log-request request (http-request-status request) (http-request-sent request)))
-    (socketpoll::check (raw:socket-http-end (socketpoll::object-word request)) "end the answer of"
-                       request)
-    (forget-request request))
+    (let ((code (raw:socket-http-end (socketpoll::object-word request))))
+      ;; With bytes missing it has ended as well, by closing.
+      (forget-request request)
+      (socketpoll::check code "end the answer of" request)))
   nil)
 
 ;;; As a stream

@@ -174,13 +174,17 @@ before it was answered. Setf-able."
                                                     (sb-alien:signed 64)))
                    word status (if type (sb-sys:vector-sap type) (sb-sys:int-sap 0))
                    (sb-sys:vector-sap octets) (length octets))))
-        (case code
-          ;; The client may have gone: no concern of the handler's.
-          ((0 #.raw:+socket-eclosed+ #.raw:+socket-epipe+ #.raw:+socket-econnreset+)
-           (forget-request request)
-           0)
-          (t (setf (http-request-answered request) nil)
-             (socketpoll::fail code "answer" request)))))))
+        (cond ((zerop code) (forget-request request))
+              ;; No concern of the handler's.
+              ((broken-p request code) (request-gone request code))
+              (t (setf (http-request-answered request) nil)
+                 (socketpoll::fail code "answer" request)))))))
+
+(defun broken-p (request code)
+  "Whether CODE says that the client has gone. The event that tells it may be still to come."
+  (case code
+    ((#.raw:+socket-eclosed+ #.raw:+socket-epipe+ #.raw:+socket-econnreset+) t)
+    (#.raw:+socket-ebadhandle+ (object-live-p request))))
 
 (defun log-request (request status bytes)
   "REQUEST is being answered, and can still be asked."
@@ -257,6 +261,12 @@ That the client has gone meanwhile is no error."
                                                 (socketpoll::object-token request)))
       ;; Its end was told before anybody followed: the handler has run the loop.
       (request-gone request raw:+socket-eclosed+))))
+
+(defmethod socketpoll::nobodys-error-p ((request http-request) condition)
+  "A handler that writes to a client which has gone is left by a CONNECTION-ERROR."
+  (and (http-request-gone request)
+       (typep condition 'connection-error)
+       (eq (network-error-object condition) request)))
 
 (defun answer-error (request)
   (cond ((http-request-answered request))

@@ -178,6 +178,42 @@ close|Transfer-Encoding: chunked||2|xx|3|xxx|0||")))))
         (is (not (found-in text (format nil "~%0~c~%" #\Return))))))
     (is (= 1 errors))))
 
+(deftest http-streamed-responses-that-end-early
+  (let* ((errors '()) (gone (sb-thread:make-semaphore)) (loop nil) (before nil) (after nil)
+         (*error-hook* (lambda (condition object)
+                         (declare (ignore object)) (push condition errors))))
+    (with-started-server (port (lambda (server)
+                                 (setf loop (object-loop server))
+                                 (net:route server :get "/short"
+                                            (lambda (request)
+                                              (net:with-response-stream (out request :length 10)
+                                                (write-string "four" out))))
+                                 (net:route server :get "/endless"
+                                            (lambda (request)
+                                              (unwind-protect
+                                                   (net:with-response-stream (out request)
+                                                     (loop (write-line "again" out)))
+                                                (sb-thread:signal-semaphore gone))))
+                                 (net:route server :get "/count"
+                                            (lambda (request)
+                                              (declare (ignore request))
+                                              (setf after (live-objects loop))
+                                              "counted"))
+                                 (setf before (live-objects loop))))
+      (is (found-in (ask-for port "/short") "four"))
+      ;; A client that goes away is no error of the handler's.
+      (let* ((socket (connect-plainly port))
+             (stream (sb-bsd-sockets:socket-make-stream socket :input t :output t)))
+        (format stream "GET /endless HTTP/1.1~c~%Host: x~c~%~c~%" #\Return #\Return #\Return)
+        (finish-output stream)
+        (read-line stream)
+        (sb-bsd-sockets:socket-close socket))
+      (is (sb-thread:wait-on-semaphore gone :timeout 10))
+      (is (found-in (ask-for port "/count") "counted"))
+      (is (eq before after)))
+    (is (= 1 (length errors)))
+    (is (typep (first errors) 'network-error))))
+
 (deftest http-middleware-and-log
   (let ((log '()))
     (with-started-server (port (lambda (server)
