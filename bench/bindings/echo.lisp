@@ -110,4 +110,4 @@
          (by-usocket)
          (by-streams)
          (by-callbacks))
-(sb-ext:exit :abort t)
+(sb-ext:exit :code 0 :abort t)
