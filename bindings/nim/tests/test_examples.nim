@@ -60,7 +60,7 @@ proc echoes(port, clients, turns: int) =
         check sockets[i].recvExactly(loop, text.len, 20_000) == text)
     for socket in sockets: socket.close())
 
-for name in ["echo_pull", "echo_coroutines", "echo_futures"]:
+for name in ["echo_pull", "echo_callbacks", "echo_coroutines", "echo_futures"]:
   test name & ": 50 clients, and large messages":
     withExample(name, ["0"], port):
       echoes(port, 50, 20)

@@ -3,8 +3,9 @@
 ## Every proc that takes the loop waits as eventloop.nim says: the calling coroutine, or, outside of
 ## one, the program. Each has a timeout in milliseconds (-1: none), after which `TimeoutError` is
 ## raised and the socket is as before. socketpoll/asyncio has the same without the loop, as futures.
-import std/[deques, nativesockets, posix, strutils]
+import std/[deques, nativesockets, strutils]
 import errors, eventloop, raw
+when not defined(windows): from std/posix import nil
 export nativesockets.Port, nativesockets.`==`, nativesockets.`$`
 
 type
@@ -22,6 +23,8 @@ type
     loop: EventLoop
     listener: SocketListener_T
     accepted: Accepted
+    left: SignalHandle # of a listener: where to say that it has gone
+    events: Receiver
     stream: SocketStream_T
     dgram: SocketDgram_T
     address: string
@@ -32,6 +35,8 @@ type
     listener: SocketListener_T
     streams: Deque[SocketStream_T]
     waiting: Deque[Operation] # of `accept`, in their order; those that are over among them
+    each: proc (client: AsyncSocket) # takes them all, in place of `accept` ...
+    keeps: AsyncSocket               # ... and keeps the listener
 
   Datagram* = tuple[data: string, sender: string]
 
@@ -40,6 +45,8 @@ proc dropStreams(accepted: Accepted) =
 
 proc finalizeSocket(socket: AsyncSocket) =
   # The handle is freed with its object. On another thread, or after its loop, this does nothing.
+  # What the loop keeps for a listener goes in its next turn: here other objects may be gone already.
+  if not socket.listener.isNil: discard post(socket.left)
   SocketListener_free(addr socket.listener)
   SocketStream_free(addr socket.stream)
   if not socket.accepted.isNil: dropStreams(socket.accepted)
@@ -82,6 +89,13 @@ proc demand(socket: AsyncSocket; loop: EventLoop; operation: string; kinds: set[
   if loop != socket.loop:
     raiseError(SOCKET_EINVAL, operation & " " & $socket & " with a loop that is not its own")
 
+proc loop*(socket: AsyncSocket): EventLoop = socket.loop
+
+proc native*(socket: AsyncSocket): SocketStream_T =
+  ## The library's handle of a connection, for calls of `socketpoll/raw`.
+  demand(socket, "use", {skStream})
+  socket.stream
+
 proc hostPort*(host: string; port: Port): string =
   ## "127.0.0.1:80", "[::1]:80".
   if ':' in host and not host.startsWith('['): "[" & host & "]:" & $port.uint16
@@ -103,7 +117,15 @@ const MostAccepted = 128 # connections that wait for `accept`; more wait in the 
 
 proc deliverAccepted(receiver: Receiver; event: ptr SocketCompletion_T) {.nimcall.} =
   let accepted = Accepted(receiver)
-  if event.kind == SOCKET_ACCEPTED:
+  if event.kind == SOCKET_POSTED: # its listener was dropped
+    dropStreams(accepted)
+    accepted.loop.detach(accepted, background = true)
+  elif event.kind == SOCKET_ACCEPTED:
+    if not accepted.each.isNil:
+      let client = newSocketObject(accepted.loop, skStream)
+      client.stream = SocketStream_T(event.subject)
+      accepted.each(client)
+      return
     while accepted.waiting.len > 0:
       let operation = accepted.waiting.popFirst()
       if operation.underWay:
@@ -127,6 +149,7 @@ proc listen*(socket: AsyncSocket; backlog = int(SOCKET_LISTENER_BACKLOG)) =
   socket.listener = listener
   socket.accepted = Accepted(listener: listener, deliver: deliverAccepted)
   socket.loop.attach(socket.accepted, background = true)
+  socket.left = socket.accepted.handle
   discard SocketListener_set_callback(listener, nil, socket.accepted.ticket)
   socket.kind = skListener
 
@@ -223,6 +246,31 @@ proc beginResolve*(loop: EventLoop; name: string; timeoutMs: int): Operation =
   operation.resolves = true
   operation.prepare(SocketAsync_resolve(loop.native(), cstring(name), SOCKET_FAMILY_ANY, int32(timeoutMs)))
 
+# ---- For socketpoll/callbacks
+
+proc passAccepted*(socket: AsyncSocket; each: proc (client: AsyncSocket)) =
+  ## Hands every connection of a listener to `each`, and keeps the listener until it is closed.
+  demand(socket, "accept on", {skListener})
+  let accepted = socket.accepted
+  if accepted.keeps.isNil:
+    accepted.keeps = socket
+    socket.loop.keepsRunning(accepted)
+  accepted.each = each
+  while socket.kind == skListener:
+    let client = socket.takeAccepted()
+    if client.isNil: break
+    each(client)
+
+proc passEvents*(socket: AsyncSocket; events: Receiver): Receiver =
+  ## Has the events of a connection go to `events` from here on, unless they go somewhere already:
+  ## the answer says where.
+  demand(socket, "take the events of", {skStream})
+  if socket.events.isNil:
+    socket.loop.attach(events)
+    socket.events = events
+    discard SocketStream_set_callback(socket.stream, nil, events.ticket)
+  socket.events
+
 # ---- For coroutines
 
 proc finish(operation: Operation): Operation =
@@ -285,12 +333,17 @@ proc descriptor*(socket: AsyncSocket): int =
            else: SocketListener_get_fd(socket.listener)
   int(check(fd, "ask for the descriptor of " & $socket))
 
-template waitOn(socket, wait: untyped) =
-  # The loop watches the descriptor for itself; the program's interest has a number of its own.
-  let fd = dup(cint(socket.descriptor))
-  if fd < 0: raiseError(SOCKET_EMFILE, "wait on " & $socket)
-  try: wait(socket.loop, int(fd), timeoutMs)
-  finally: discard posix.close(fd)
+when defined(windows):
+  template waitOn(socket, wait: untyped) =
+    # A socket there belongs to one completion port for ever.
+    raiseError(SOCKET_ENOTSUP, "wait on " & $socket & " without receiving")
+else:
+  template waitOn(socket, wait: untyped) =
+    # The loop watches the descriptor for itself; the program's interest has a number of its own.
+    let fd = posix.dup(cint(socket.descriptor))
+    if fd < 0: raiseError(SOCKET_EMFILE, "wait on " & $socket)
+    try: wait(socket.loop, int(fd), timeoutMs)
+    finally: discard posix.close(fd)
 
 proc waitForRead*(socket: AsyncSocket; loop: EventLoop; timeoutMs = -1) =
   ## Waits until there is something to receive or to accept, and takes nothing.
@@ -319,7 +372,12 @@ proc close*(socket: AsyncSocket) =
   ## Closes it. Operations of others that are under way on it end with `CanceledError`. Nothing
   ## happens for nil or the second time.
   if socket.isNil or socket.kind == skClosed: return
-  if not socket.accepted.isNil: socket.loop.detach(socket.accepted, background = true)
+  if not socket.accepted.isNil:
+    socket.loop.detach(socket.accepted, background = socket.accepted.keeps.isNil)
+    socket.accepted.keeps = nil
+    socket.accepted.each = nil
+  if not socket.events.isNil: socket.loop.detach(socket.events)
+  socket.events = nil
   finalizeSocket(socket)
   if not socket.accepted.isNil:
     let waiting = move socket.accepted.waiting

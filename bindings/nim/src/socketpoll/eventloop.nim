@@ -68,6 +68,11 @@ type
     waiter: Waiter
     closed: bool
 
+  SignalHandle* = object
+    ## What another thread needs to raise a signal: plain words, to be copied at will.
+    loop: SocketLoop_T
+    ticket: pointer
+
 const Batch = 64 # events a turn takes at a time
 
 proc finalizeLoop(loop: EventLoop) =
@@ -114,6 +119,17 @@ proc detach*(loop: EventLoop; receiver: Receiver; background = false) =
   dec loop.used
   if background: dec loop.background
   receiver.ticket = nil
+
+proc keepsRunning*(loop: EventLoop; receiver: Receiver) =
+  ## Has one that was attached in the background keep `run` going from here on.
+  dec loop.background
+
+proc handle*(receiver: Receiver): SignalHandle =
+  ## For other threads.
+  SignalHandle(loop: receiver.loop.native(), ticket: receiver.ticket)
+
+proc post*(signal: SignalHandle): int32 = SocketLoop_post(signal.loop, nil, signal.ticket)
+  ## Has the receiver get a `SOCKET_POSTED`. Any thread, and a finalizer.
 
 proc receiverOf(loop: EventLoop; ticket: pointer): Receiver {.inline.} =
   let word = cast[uint64](ticket)
@@ -392,24 +408,16 @@ proc deliverSignal(receiver: Receiver; event: ptr SocketCompletion_T) {.nimcall.
     signal.waiter.ready = 1
     wake(signal.waiter)
 
-type SignalHandle* = object
-  ## What another thread needs to raise a signal: plain words, to be copied at will.
-  loop: SocketLoop_T
-  ticket: pointer
-
 proc newSignal*(loop: EventLoop): Signal =
   ## A signal of this loop.
   result = Signal(deliver: deliverSignal)
   discard loop.native()
   loop.attach(result, background = true)
 
-proc handle*(signal: Signal): SignalHandle = SignalHandle(loop: signal.loop.native(), ticket: signal.ticket)
-  ## For other threads.
-
 proc raiseSignal*(signal: SignalHandle) =
   ## Counts the signal up by one and wakes the loop. Any thread. Nothing happens if the signal was
   ## closed; raises `StaleHandleError` if its loop was.
-  discard check(SocketLoop_post(signal.loop, nil, signal.ticket), "wake a loop up")
+  discard check(post(signal), "wake a loop up")
 
 proc wait*(signal: Signal; timeoutMs = -1) =
   ## Waits until the signal is above 0, and counts it down by one. One at a time.

@@ -10,6 +10,10 @@
 # Without -d:nimCoroutines there are no coroutines (`newCoroutine` says so), and nothing else changes.
 proc activeBottom(): pointer {.cdecl, importc: "GC_getActiveStack".}
 
+proc lowNative(stack: ptr CStack): pointer {.importc: "socketpoll_stack_low", cdecl.}
+
+proc bottom(stack: Stack): pointer = cast[pointer](cast[int](stack.memory) + pageSize + stack.size)
+
 const
   CollectorStack = 512 * 1024
   LeastGrowth = 4 * 1024 * 1024 # bytes between two collections

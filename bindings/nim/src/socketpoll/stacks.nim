@@ -1,11 +1,10 @@
 ## Stacks for coroutines: their memory, entering and leaving them, and what a garbage collector has
 ## to know of them. Only coroutines.nim uses this.
-import std/posix
-
 when defined(windows):
-  {.error: "socketpoll's coroutines, on which all its modules but raw stand, have no Windows implementation yet".}
-
-{.compile: "stackswitch.c".}
+  {.compile: "fiberswitch.c".}
+else:
+  import std/posix
+  {.compile: "stackswitch.c".}
 
 type
   CStack {.incompleteStruct.} = object
@@ -20,7 +19,6 @@ proc newNative(memory: pointer; size: csize_t; entry: proc () {.cdecl.}): ptr CS
   {.importc: "socketpoll_stack_new", cdecl.}
 proc freeNative(stack: ptr CStack) {.importc: "socketpoll_stack_free", cdecl.}
 proc switchNative(here, to: ptr CStack) {.importc: "socketpoll_stack_switch", cdecl.}
-proc lowNative(stack: ptr CStack): pointer {.importc: "socketpoll_stack_low", cdecl.}
 
 const KeptStacks = 64 # of the default size, for the next coroutines
 
@@ -28,38 +26,54 @@ var
   root {.threadvar.}: Stack
   kept {.threadvar.}: seq[Stack]
 
-let pageSize = int sysconf(SC_PAGESIZE)
+proc noMemory(stack: Stack; size: int) {.noinline.} =
+  deallocShared(stack)
+  raise newException(OutOfMemDefect, "no memory for a coroutine's stack of " & $size & " bytes")
 
-proc newStack(size: int; entry: proc () {.cdecl.}): Stack =
-  result = cast[Stack](allocShared0(sizeof(result[])))
-  result.size = size
-  if size > 0:
+when defined(windows):
+  const pageSize = 4096
+
+  proc newStack(size: int; entry: proc () {.cdecl.}): Stack =
+    result = cast[Stack](allocShared0(sizeof(result[])))
+    result.size = size
+    result.native = newNative(nil, csize_t(size), entry)
+    if result.native.isNil: noMemory(result, size)
+
+  proc freeStack(stack: Stack) =
+    freeNative(stack.native)
+    deallocShared(stack)
+
+else:
+  let pageSize = int sysconf(SC_PAGESIZE)
+
+  proc newStack(size: int; entry: proc () {.cdecl.}): Stack =
+    result = cast[Stack](allocShared0(sizeof(result[])))
+    result.size = size
+    if size == 0:
+      result.native = newNative(nil, 0, nil)
+      return
     let memory = mmap(nil, size + pageSize, PROT_READ or PROT_WRITE,
                       MAP_PRIVATE or MAP_ANONYMOUS or MAP_NORESERVE, -1, 0)
-    if memory == MAP_FAILED:
-      deallocShared(result)
-      raise newException(OutOfMemDefect, "no memory for a coroutine's stack of " & $size & " bytes")
+    if memory == MAP_FAILED: noMemory(result, size)
     discard mprotect(memory, pageSize, PROT_NONE)
     result.memory = memory
     result.native = newNative(cast[pointer](cast[int](memory) + pageSize), csize_t(size), entry)
-  else:
-    result.native = newNative(nil, 0, nil)
 
-proc freeStack(stack: Stack) =
-  freeNative(stack.native)
-  discard munmap(stack.memory, stack.size + pageSize)
-  deallocShared(stack)
+  proc freeStack(stack: Stack) =
+    freeNative(stack.native)
+    discard munmap(stack.memory, stack.size + pageSize)
+    deallocShared(stack)
 
 proc rootStack*(): Stack =
   ## The thread's own.
   if root.isNil: root = newStack(0, nil)
   root
 
-proc bottom(stack: Stack): pointer = cast[pointer](cast[int](stack.memory) + pageSize + stack.size)
+const
+  CountsReferences = defined(gcArc) or defined(gcOrc)
+  HaveCoroutines* = CountsReferences or (defined(nimCoroutines) and not defined(windows))
 
-const HaveCoroutines* = defined(gcArc) or defined(gcOrc) or defined(nimCoroutines)
-
-when defined(gcArc) or defined(gcOrc) or not HaveCoroutines:
+when CountsReferences or not HaveCoroutines:
   template beforeFirst() = discard
   template afterLast(liveStacks: int) = discard
   template tellBottom(stack: Stack) = discard

@@ -1,0 +1,140 @@
+## Sockets and timers by callbacks: closures that the loop calls, one after the other, on its thread.
+##
+##   let listener = newAsyncSocket()
+##   listener.bindAddr("127.0.0.1:8080")
+##   listener.listen()
+##   listener.onAccept do (client: AsyncSocket):
+##     client.onData do (data: string):
+##       client.write(data)
+##   listener.loop.run()
+##
+## A callback may do anything but wait. One that raises costs its own connection: that is closed,
+## and `onEnd` told why.
+import async_socket, errors, eventloop, raw
+export async_socket, errors, eventloop
+
+type
+  Connection = ref object of Receiver
+    socket: AsyncSocket # keeps it, until it is closed
+    data: proc (data: string)
+    drain: proc ()
+    ending: proc (error: ref Exception)
+
+  Timer* = ref object of Receiver
+    ## A callback that is due at a time.
+    core: SocketTimer_T
+    action: proc ()
+    repeats: bool
+
+proc say(what: string; error: ref Exception) =
+  stderr.writeLine what, " ended with ", error.name, ": ", error.msg
+
+proc finish(connection: Connection; error: ref Exception) =
+  let ending = connection.ending
+  connection.data = nil # which may keep the connection
+  connection.drain = nil
+  connection.ending = nil
+  connection.socket.close()
+  if not ending.isNil:
+    try: ending(error)
+    except CatchableError as late: say("onEnd", late)
+  elif not error.isNil and not (error of ConnectionError): say("callback", error)
+
+template guarded(connection: Connection; call: untyped) =
+  try: call
+  except CatchableError as error: connection.finish(error)
+  except Defect as error: connection.finish(error)
+
+proc deliverStream(receiver: Receiver; event: ptr SocketCompletion_T) {.nimcall.} =
+  let connection = Connection(receiver)
+  case event.kind
+  of SOCKET_DATA:
+    var data = newString(int(event.length))
+    copyMem(addr data[0], event.data, data.len)
+    if not connection.data.isNil: connection.guarded connection.data(data)
+  of SOCKET_DRAINED:
+    if not connection.drain.isNil: connection.guarded connection.drain()
+  of SOCKET_EOF: discard SocketStream_close(SocketStream_T(event.subject))
+  of SOCKET_CLOSED:
+    let status = event.status
+    connection.finish(if status == 0: nil else: newSocketPollError(status, "use " & $connection.socket))
+  else: discard
+
+proc connection(socket: AsyncSocket): Connection =
+  Connection(socket.passEvents(Connection(deliver: deliverStream, socket: socket)))
+
+proc onAccept*(listener: AsyncSocket; handler: proc (client: AsyncSocket)) =
+  ## Every connection of the listener goes to `handler`. The loop keeps the listener and runs until
+  ## that is closed.
+  listener.passAccepted(proc (client: AsyncSocket) =
+    try: handler(client)
+    except CatchableError as error:
+      client.close()
+      say("onAccept", error)
+    except Defect as error:
+      client.close()
+      say("onAccept", error))
+
+proc onData*(socket: AsyncSocket; handler: proc (data: string)) =
+  ## What comes, as it comes, goes to `handler`. When the peer ends, what is still to be sent is, and
+  ## the connection is closed.
+  let connection = socket.connection
+  connection.data = handler
+  discard check(SocketStream_start(socket.native), "receive from " & $socket)
+  socket.loop.noteChange()
+
+proc onDrain*(socket: AsyncSocket; handler: proc ()) =
+  ## Called when output of `write` that was above 256 KiB has fallen to that.
+  socket.connection.drain = handler
+
+proc onEnd*(socket: AsyncSocket; handler: proc (error: ref Exception)) =
+  ## Called once when the connection ends by itself, with nil or the reason; not after `close`.
+  socket.connection.ending = handler
+
+proc pause*(socket: AsyncSocket) =
+  ## No more data until `resume`; the peer is slowed down.
+  discard check(SocketStream_pause(socket.native), "pause " & $socket)
+
+proc resume*(socket: AsyncSocket) =
+  ## Goes on after `pause`.
+  discard check(SocketStream_start(socket.native), "receive from " & $socket)
+  socket.loop.noteChange()
+
+# ---- Timers
+
+proc stop*(timer: Timer) =
+  ## It is due no more. Nothing happens the second time.
+  SocketTimer_free(addr timer.core)
+  timer.action = nil
+  if not timer.loop.isNil and not timer.loop.closed: timer.loop.detach(timer)
+
+proc deliverTimer(receiver: Receiver; event: ptr SocketCompletion_T) {.nimcall.} =
+  let timer = Timer(receiver)
+  let action = timer.action
+  if not timer.repeats: timer.stop()
+  try: action()
+  except CatchableError as error: say("timer", error)
+  except Defect as error: say("timer", error)
+
+proc newTimer(loop: EventLoop; ms, period: int; action: proc ()): Timer =
+  let what = "start a timer of " & $ms & " ms"
+  if action.isNil: raiseError(SOCKET_EINVAL, what & " with a nil proc")
+  result = Timer(deliver: deliverTimer, action: action, repeats: period > 0)
+  result.core = SocketTimer_new(loop.native())
+  if result.core.isNil: raiseLast(what)
+  loop.attach(result)
+  discard SocketTimer_set_callback(result.core, nil, result.ticket)
+  let code = SocketTimer_start(result.core, ms, period)
+  if code < 0:
+    result.stop()
+    raiseError(code, what)
+  loop.noteChange()
+
+proc after*(loop: EventLoop; ms: int; action: proc ()): Timer {.discardable.} =
+  ## Calls `action` once, in that many milliseconds, unless it is stopped before.
+  loop.newTimer(ms, 0, action)
+
+proc every*(loop: EventLoop; ms: int; action: proc ()): Timer {.discardable.} =
+  ## Calls `action` every `ms` milliseconds until it is stopped; turns that were missed are left out.
+  if ms < 1: raiseError(SOCKET_EINVAL, "start a timer every " & $ms & " ms")
+  loop.newTimer(ms, ms, action)
