@@ -1,6 +1,6 @@
 ## The sockets as futures of std/asyncdispatch.
 import std/strutils
-import socketpoll/[asyncio, raw]
+import socketpoll/[asyncio, http, raw]
 import testing
 
 proc listening(): AsyncSocket =
@@ -124,3 +124,47 @@ test "a loop of a backend without a descriptor":
   let other = newEventLoop("poll")
   check raises(SocketPollError, embed(other)).contains("drives another one")
   other.close()
+
+proc fetch(port: int; path: string): Future[string] {.async.} =
+  let client = newAsyncSocket()
+  await client.connect("127.0.0.1:" & $port)
+  await client.send("POST " & path & " HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody")
+  while true:
+    let part = await client.recv(1000, 5000)
+    if part.len == 0: break
+    result.add part
+  client.close()
+
+test "routes to async procs":
+  var told = ""
+  proc slow(request: Request) {.async.} =
+    await sleepFor(2)
+    if request.query == "fail": raise newException(ValueError, "after a while")
+    request.respond(200, "slow " & request.body)
+  proc atOnce(request: Request) {.async.} = request.respond(200, "at once")
+  let server = newHttpServer()
+  server.onError = proc (request: Request; error: ref Exception) = told = error.msg
+  server.route("POST", "/slow", slow)
+  server.route("POST", "/once", atOnce)
+  server.listen("127.0.0.1:0")
+  check (waitFor fetch(server.port, "/slow")).endsWith("slow body")
+  check (waitFor fetch(server.port, "/once")).endsWith("at once")
+  check (waitFor fetch(server.port, "/slow?fail")).startsWith("HTTP/1.1 500 ")
+  check told.startsWith("after a while")
+  server.close()
+
+test "the thread's next loop, after the first was closed":
+  proc once() {.async.} =
+    let server = listening()
+    asyncCheck echoOnce(server)
+    let client = newAsyncSocket()
+    await client.connect("127.0.0.1", server.localPort)
+    await client.send("again")
+    check (await client.recvExactly(5)) == "again"
+    client.close()
+    server.close()
+    await sleepFor(1)
+  for _ in 0 ..< 5:
+    waitFor once()
+    getEventLoop().close()
+  waitFor once()

@@ -8,7 +8,7 @@
 ## `recv (socket, 1024, timeoutMs)` and the others raise what eventloop.nim's exceptions say, in the
 ## future.
 import std/[asyncdispatch, monotimes]
-import async_socket, errors, eventloop, raw
+import async_socket, errors, eventloop, http, raw
 export asyncdispatch except Port
 export async_socket, errors, eventloop
 
@@ -49,23 +49,31 @@ proc changed(loop: EventLoop) {.nimcall, gcsafe.} =
     if not bridge.isNil and bridge.loop == loop: plan(bridge)
 
 proc onDescriptor(fd: AsyncFD): bool {.gcsafe.} =
-  {.cast(gcsafe).}: turn(bridge)
-  bridge.loop.closed # true ends it
+  {.cast(gcsafe).}:
+    let self = bridge
+    turn(self)
+    self.loop.closed # true ends it
+
+proc abandon(loop: EventLoop) {.nimcall, gcsafe.} =
+  # While its descriptor still is one.
+  {.cast(gcsafe).}:
+    if not bridge.isNil and bridge.loop == loop:
+      unregister(AsyncFD(SocketLoop_get_fd(loop.native())))
+      bridge = nil
 
 proc embed*(loop: EventLoop) =
-  ## Has the thread's dispatcher drive this loop. The first operation does so; before that it is
-  ## needed only for a server of socketpoll/http. Raises `SocketPollError` with `SOCKET_ENOTSUP` for
-  ## a loop whose backend has no descriptor ("poll").
+  ## Has the thread's dispatcher drive this loop. The first operation does so, and the first route;
+  ## before that it is needed only for a server of files alone. Raises `SocketPollError` with
+  ## `SOCKET_ENOTSUP` for a loop whose backend has no descriptor ("poll", and Windows' "iocp").
   if not bridge.isNil and bridge.loop == loop: return
-  if not bridge.isNil and not bridge.loop.closed:
+  if not bridge.isNil:
     raiseError(SOCKET_EBUSY, "embed " & $loop & ": the dispatcher drives another one")
   let fd = AsyncFD(check(SocketLoop_get_fd(loop.native()), "embed " & $loop))
-  if not bridge.isNil:
-    try: unregister(fd) except CatchableError: discard # the number of the one before
   bridge = Bridge(loop: loop, due: Never)
   register(fd)
   addRead(fd, onDescriptor)
   loop.afterCall = changed
+  loop.beforeClose = abandon
   plan(bridge)
 
 template promise(T, name: untyped; begun: Operation; value: untyped): untyped =
@@ -147,3 +155,14 @@ proc resolve*(name: string; timeoutMs = -1; loop = getEventLoop()): Future[seq[s
   promise(seq[string], "resolve", loop.beginResolve(name, timeoutMs)):
     discard operation.outcome()
     operation.found
+
+proc route*(server: HttpServer; httpMethod, pattern: string;
+            handler: proc (request: Request): Future[void]) =
+  ## Requests of that method and path, with their whole body, go to an async proc. If its future
+  ## fails, the client gets 500, as with any handler.
+  embed(server.loop)
+  server.route(httpMethod, pattern, rkBody, proc (request: Request) =
+    let future = handler(request)
+    future.addCallback(proc () {.gcsafe.} =
+      {.cast(gcsafe).}:
+        if future.failed: server.fail(request, future.readError())))

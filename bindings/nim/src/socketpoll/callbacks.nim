@@ -30,18 +30,19 @@ proc say(what: string; error: ref Exception) =
   stderr.writeLine what, " ended with ", error.name, ": ", error.msg
 
 proc finish(connection: Connection; error: ref Exception) =
-  let ending = connection.ending
+  let ending = move connection.ending
   connection.data = nil # which may keep the connection
   connection.drain = nil
-  connection.ending = nil
   connection.socket.close()
   if not ending.isNil:
     try: ending(error)
     except CatchableError as late: say("onEnd", late)
   elif not error.isNil and not (error of ConnectionError): say("callback", error)
 
-template guarded(connection: Connection; call: untyped) =
-  try: call
+template guarded(connection: Connection; callback, call: untyped) =
+  var callback = connection.callback # a copy: it may be replaced while it runs
+  try:
+    if not callback.isNil: call
   except CatchableError as error: connection.finish(error)
   except Defect as error: connection.finish(error)
 
@@ -49,11 +50,10 @@ proc deliverStream(receiver: Receiver; event: ptr SocketCompletion_T) {.nimcall.
   let connection = Connection(receiver)
   case event.kind
   of SOCKET_DATA:
-    var data = newString(int(event.length))
-    copyMem(addr data[0], event.data, data.len)
-    if not connection.data.isNil: connection.guarded connection.data(data)
-  of SOCKET_DRAINED:
-    if not connection.drain.isNil: connection.guarded connection.drain()
+    var bytes = newString(int(event.length))
+    copyMem(addr bytes[0], event.data, bytes.len)
+    connection.guarded(data, data(bytes))
+  of SOCKET_DRAINED: connection.guarded(drain, drain())
   of SOCKET_EOF: discard SocketStream_close(SocketStream_T(event.subject))
   of SOCKET_CLOSED:
     let status = event.status
@@ -110,7 +110,7 @@ proc stop*(timer: Timer) =
 
 proc deliverTimer(receiver: Receiver; event: ptr SocketCompletion_T) {.nimcall.} =
   let timer = Timer(receiver)
-  let action = timer.action
+  var action = timer.action # a copy: `stop` lets go of it
   if not timer.repeats: timer.stop()
   try: action()
   except CatchableError as error: say("timer", error)

@@ -21,7 +21,8 @@ type
     used, background: int
     descriptors: Table[cint, Descriptor]
     delivering, stopping: bool
-    afterCall*: proc (loop: EventLoop) {.nimcall, gcsafe.} ## for whoever drives it from outside
+    afterCall*, beforeClose*: proc (loop: EventLoop) {.nimcall, gcsafe.}
+      ## for whoever drives it from outside
 
   Slot = object
     receiver: Receiver
@@ -119,6 +120,9 @@ proc detach*(loop: EventLoop; receiver: Receiver; background = false) =
   dec loop.used
   if background: dec loop.background
   receiver.ticket = nil
+
+proc attached*(loop: EventLoop): int = loop.used
+  ## How many receivers there are.
 
 proc keepsRunning*(loop: EventLoop; receiver: Receiver) =
   ## Has one that was attached in the background keep `run` going from here on.
@@ -442,6 +446,7 @@ proc close*(loop: EventLoop) =
   if loop.isNil or loop.closed: return
   let probe = SocketLoop_claim(loop.core)
   if probe < 0 and probe != SOCKET_EBADHANDLE: raiseError(probe, "close " & $loop)
+  if not loop.beforeClose.isNil: loop.beforeClose(loop)
   SocketLoop_free(addr loop.core)
   loop.core = SocketLoop_T(nil)
   let orphans = loop.receivers

@@ -2,12 +2,14 @@
 ## headers, which are its manual: edit those. Modules above it are what programs use.
 ##
 ## The library is opened when the program starts: where the system's loader finds it, or the file
-## that `-d:socketpollLibrary=/path/to/libsocketpoll.so` names. A program that cannot have it, or
-## only an older one than it was compiled for, says so and ends with exit code 1.
+## that `-d:socketpollLibrary=/path/to/libsocketpoll.so` names. With `-d:socketpollLink` the program
+## is linked with what pkg-config says instead. A program that cannot have the library, or only an
+## older one than it was compiled for, says so and ends with exit code 1.
 ##
 ## A handle is a number in a pointer's clothes: it may be kept, copied and used after it was freed,
 ## which gives `SOCKET_EBADHANDLE`.
-import std/[dynlib, strutils]
+import std/strutils
+when not defined(socketpollLink): import std/dynlib
 
 const
   SocketpollWanted* = (major: 0, minor: 1, patch: 0)
@@ -22,16 +24,7 @@ proc refuse(problem: string) {.noreturn.} =
        "(the package libsocketpoll0, or `meson install` and then `ldconfig`), or point " &
        "LD_LIBRARY_PATH to the folder that it is in.", 1)
 
-proc checkedLibrary(): string =
-  ## The name to open the library by. It is opened once before, so that what is wrong with it is
-  ## said in words; Nim's own loader would only name a symbol.
-  let library = loadLib(socketpollLibrary)
-  if library.isNil:
-    refuse("cannot load " & socketpollLibrary)
-  let version = cast[proc (): cstring {.cdecl, gcsafe.}](library.symAddr("Socket_version"))
-  if version.isNil:
-    refuse(socketpollLibrary & " is another library: it has no Socket_version")
-  let found = $version()
+proc checkVersion(found: string) =
   var numbers: array[3, int]
   var count = 0
   try:
@@ -42,7 +35,23 @@ proc checkedLibrary(): string =
     refuse(socketpollLibrary & " has the version \"" & found & "\", which is none")
   if (numbers[0], numbers[1], numbers[2]) < SocketpollWanted:
     refuse(socketpollLibrary & " is version " & found & ", which is too old")
-  socketpollLibrary
+
+when defined(socketpollLink):
+  const asked = gorgeEx("pkg-config --libs socketpoll")
+  when asked.exitCode != 0: {.error: "pkg-config does not know socketpoll: " & asked.output.}
+  {.passL: asked.output.}
+else:
+  proc checkedLibrary(): string =
+    ## The name to open the library by. It is opened once before, so that what is wrong with it is
+    ## said in words; Nim's own loader would only name a symbol.
+    let library = loadLib(socketpollLibrary)
+    if library.isNil:
+      refuse("cannot load " & socketpollLibrary)
+    let version = cast[proc (): cstring {.cdecl, gcsafe.}](library.symAddr("Socket_version"))
+    if version.isNil:
+      refuse(socketpollLibrary & " is another library: it has no Socket_version")
+    checkVersion($version())
+    socketpollLibrary
 
 const
   SOCKET_ASYNC_MAX_DELIMITER* = 16'i32
@@ -488,7 +497,8 @@ proc isNil*(handle: SocketWatch_T): bool {.borrow.}
 proc `==`*(a, b: SocketWorkers_T): bool {.borrow.}
 proc isNil*(handle: SocketWorkers_T): bool {.borrow.}
 
-{.push cdecl, importc, dynlib: checkedLibrary(), gcsafe, raises: [].}
+when defined(socketpollLink): {.push cdecl, importc, gcsafe, raises: [].}
+else: {.push cdecl, importc, dynlib: checkedLibrary(), gcsafe, raises: [].}
 
 proc SocketAsync_sleep*(loop: SocketLoop_T, ms: int64): SocketFuture_T
   ## Completes after `ms` milliseconds, 0 or more, with the result 0.
@@ -2024,3 +2034,5 @@ proc SocketWorkers_join*(workers: SocketWorkers_T, timeout_ms: int32): int32
   ## called from one of its own workers.
 
 {.pop.}
+
+when defined(socketpollLink): checkVersion($Socket_version())
