@@ -112,7 +112,6 @@ test "a coroutine runs beside the futures":
     one.close())
   proc main() {.async.} =
     let client = newAsyncSocket()
-    await sleepFor(1) # the dispatcher runs what is ready at its next look
     await client.connect("127.0.0.1", server.localPort)
     await client.send("from a future")
     check (await client.recv(100)) == "from a coroutine"

@@ -152,13 +152,14 @@ test "a canceled coroutine takes its buffer back and lets go of what it holds":
       let client = newAsyncSocket()
       try:
         client.connect(loop, "127.0.0.1", server.localPort)
+        discard client.send(loop, "here")
         discard client.recv(loop, 100)
       finally:
         client.close()
         closed = true)
     ready waiting
     let peer = server.accept(loop)
-    loop.sleep(1)
+    check peer.recvExactly(loop, 4) == "here"
     waiting.cancel()
     waiting.join()
     check closed
@@ -175,7 +176,6 @@ test "connections that come while nobody accepts wait in order, and are not lost
       clients.add newAsyncSocket()
       clients[^1].connect(loop, "127.0.0.1", server.localPort)
       discard clients[^1].send(loop, $i)
-    loop.sleep(1)
     for i in 0 ..< 200:
       let one = server.accept(loop, 5000)
       check one.recv(loop, 10) == $i
