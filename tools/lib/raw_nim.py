@@ -90,10 +90,18 @@ def type_of(kind):
     raise Unparsable(f'the type "{kind}" has no name in Nim')
 
 
-def signature(one):
-    parameters = ', '.join(f'{name_of(p["name"])}: {type_of(p["type"])}' for p in one['parameters'])
+def signature(one, before=''):
+    """Broken where `before` and it would be longer than a line."""
     returns = '' if one['returns'] == 'void' else ': ' + type_of(one['returns'])
-    return f'({parameters}){returns}'
+    made, line = '', before + '('
+    for number, parameter in enumerate(one['parameters']):
+        last = number + 1 == len(one['parameters'])
+        word = f'{name_of(parameter["name"])}: {type_of(parameter["type"])}' + ('' if last else ',')
+        gap = '' if line.endswith('(') else ' '
+        if len(line) + len(gap) + len(word) + (len(returns) + 1 if last else 0) > 100:
+            made, line, gap = made + line + '\n', ' ' * (len(before) + 1), ''
+        line += gap + word
+    return made + line + ')' + returns
 
 
 def comment(text, indent):
@@ -145,7 +153,7 @@ def generate(manifest):
     for one in manifest['structs']:
         made += structure(one)
     for one in manifest['callbacks']:
-        made += f'  {one["name"]}* = proc {signature(one)} {{.cdecl, gcsafe, raises: [].}}\n'
+        made += signature(one, f'  {one["name"]}* = proc ') + '\n      {.cdecl, gcsafe, raises: [].}\n'
         made += comment(one['text'], '    ')
     made += '\nwhen sizeof(pointer) == 8: # the layouts that the manifest states\n  static:\n'
     made += ''.join(layout(one) for one in manifest['structs']).replace('  doAssert', '    doAssert')
@@ -155,7 +163,7 @@ def generate(manifest):
     made += ('\n\nwhen defined(socketpollLink): {.push cdecl, importc, gcsafe, raises: [].}'
              '\nelse: {.push cdecl, importc, dynlib: checkedLibrary(), gcsafe, raises: [].}\n\n')
     for one, following in zip(manifest['functions'], manifest['functions'][1:] + [{'text': None}]):
-        made += f'proc {one["name"]}*{signature(one)}\n'
+        made += signature(one, f'proc {one["name"]}*') + '\n'
         # Several functions in a row share a comment: it stands below the last of them.
         if following['text'] != one['text']:
             made += comment(one['text'], '  ') + '\n'

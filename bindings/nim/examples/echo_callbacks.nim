@@ -1,4 +1,5 @@
-## An echo server of callbacks. Its one argument is the port on 127.0.0.1; 0, the default, picks one.
+## An echo server of callbacks. Its one argument is the port on 127.0.0.1; 0, the default, picks
+## one.
 import std/os
 import socketpoll/callbacks
 

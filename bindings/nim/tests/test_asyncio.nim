@@ -127,7 +127,8 @@ test "a loop of a backend without a descriptor":
 proc fetch(port: int; path: string): Future[string] {.async.} =
   let client = newAsyncSocket()
   await client.connect("127.0.0.1:" & $port)
-  await client.send("POST " & path & " HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody")
+  await client.send("POST " & path & " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" &
+                    "Content-Length: 4\r\n\r\nbody")
   while true:
     let part = await client.recv(1000, 5000)
     if part.len == 0: break

@@ -19,7 +19,8 @@ server.route("GET", "/ask") do (request: Request):
     inc fields
   request.setHeader("X-Two", "2")
   request.respond(201, [request.httpMethod, request.target, request.path, request.query,
-                        request.header("x-one"), request.header("none"), request.peer, $fields].join("|"))
+                        request.header("x-one"), request.header("none"), request.peer,
+                        $fields].join("|"))
 server.route("GET", "/fail") do (request: Request):
   raise newException(ValueError, "the handler fails")
 server.route("GET", "/defect") do (request: Request):
@@ -148,10 +149,12 @@ test "the access log, and limits":
   check logged.len == 1 and logged[0].peer == "127.0.0.1" and logged[0].httpMethod == "GET"
   check logged[0].target == "/hello/log" and logged[0].status == 200 and logged[0].bytes == 10
   check get("/hello/" & repeat('x', 300)).startsWith("HTTP/1.1 414 ")
-  check raises(SocketPollError, drop newHttpServer(loop, maxConnections = 0)).contains("such limits")
+  check raises(SocketPollError, drop newHttpServer(loop, maxConnections = 0)
+    ).contains("such limits")
 
 test "two requests on one connection":
-  let answer = ask("GET /hello/1 HTTP/1.1\r\nHost: a\r\n\r\nGET /hello/2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+  let answer = ask("GET /hello/1 HTTP/1.1\r\nHost: a\r\n\r\n" &
+                   "GET /hello/2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
   check answer.contains("Hello 1\n") and answer.endsWith("Hello 2\n")
 
 test "static files":
@@ -180,8 +183,10 @@ test "a client that goes away before the answer":
 
 test "nil, bad patterns and closed servers":
   check raises(SocketPollError, server.route("GET", "/nil", Handler(nil))).contains("nil handler")
-  check raises(SocketPollError, server.route("GET", "bad", proc (request: Request) = discard)).contains("GET bad")
-  check raises(SocketPollError, server.serveStatic("/x/", "/no/such/folder")).contains("/no/such/folder")
+  check raises(SocketPollError, server.route("GET", "bad", proc (request: Request) = discard)
+    ).contains("GET bad")
+  check raises(SocketPollError, server.serveStatic("/x/", "/no/such/folder")
+    ).contains("/no/such/folder")
   check raises(AddressInUseError, server.listen("127.0.0.1:" & $server.port)).contains("listen on")
   check raises(NotBuiltInError, server.useTls("a", "b")).contains("not built with tls")
   let other = newHttpServer(loop)

@@ -32,7 +32,8 @@ test "missing":
   fake("")
   let (output, code) = start()
   check code == 1 and "started" notin output
-  check output.contains("cannot load " & socketpollLibrary) and output.contains("Please install libsocketpoll")
+  check output.contains("cannot load " & socketpollLibrary)
+  check output.contains("Please install libsocketpoll")
 
 test "too old":
   fake("const char *Socket_version(void) { return \"0.0.9\"; }")

@@ -44,7 +44,8 @@ class Slots:
         try:
             # Without traces a program is compiled a fifth faster.
             command = ['nice', 'nim', 'c', '--hints:off', '--warnings:off', '--mm:orc', '--threads:on',
-                       '--stackTrace:off', '--lineTrace:off', f'--path:{HERE}/src', f'--nimcache:{cache}', f'-o:{source.with_suffix("")}', source]
+                       '--stackTrace:off', '--lineTrace:off', f'--path:{HERE}/src', f'--nimcache:{cache}',
+                       f'-o:{source.with_suffix("")}', source]
             for _ in range(2):
                 outcome = subprocess.run(command, check=False, capture_output=True, text=True)
                 # The compiler of 1.6.10 sometimes crashes, which says nothing about the source.

@@ -81,11 +81,13 @@ test "each wait has a timeout, after which the socket is as before":
   go(proc () =
     let loop = getEventLoop()
     let server = listening()
-    check raises(TimeoutError, drop server.accept(loop, timeoutMs = 5)).contains("accept on 127.0.0.1:0")
+    check raises(TimeoutError, drop server.accept(loop, timeoutMs = 5)
+      ).contains("accept on 127.0.0.1:0")
     echoOnce(server)
     let client = newAsyncSocket()
     client.connect(loop, "127.0.0.1", server.localPort)
-    check raises(TimeoutError, drop client.recv(loop, 10, timeoutMs = 5)).contains("SOCKET_ETIMEDOUT")
+    check raises(TimeoutError, drop client.recv(loop, 10, timeoutMs = 5)
+      ).contains("SOCKET_ETIMEDOUT")
     check raises(TimeoutError, client.waitForRead(loop, timeoutMs = 5)).contains("descriptor")
     client.waitForWrite(loop, timeoutMs = 1000)
     discard client.send(loop, "still there")
@@ -112,7 +114,8 @@ test "what fails has a class, a code and a message that names it":
       check error.code == SOCKET_ECONNREFUSED and error.codeName == "SOCKET_ECONNREFUSED"
       check error.operation == "connect to 127.0.0.1:" & $port.uint16
       check error of ConnectionError and error of SocketPollError
-    check raises(SocketPollError, client.connect(loop, "not an address")).contains("SOCKET_EADDRESS")
+    check raises(SocketPollError, client.connect(loop, "not an address")
+      ).contains("SOCKET_EADDRESS")
     check raises(NotBuiltInError, client.startTls()).contains("not built with tls"))
 
 test "a connection that the peer resets":
@@ -123,7 +126,8 @@ test "a connection that the peer resets":
     client.connect(loop, "127.0.0.1", server.localPort)
     let accepted = server.accept(loop)
     var linger = TLinger(l_onoff: 1, l_linger: 0)
-    discard setsockopt(SocketHandle(accepted.descriptor), SOL_SOCKET, SO_LINGER, addr linger, SockLen(sizeof linger))
+    discard setsockopt(SocketHandle(accepted.descriptor), SOL_SOCKET, SO_LINGER, addr linger,
+                       SockLen(sizeof linger))
     accepted.close()
     check raises(ConnectionResetError, drop client.recv(loop, 10)).contains("ECONNRESET")
     client.close()
@@ -277,13 +281,15 @@ test "closed objects say who they are":
     let server = listening()
     server.close()
     server.close()
-    check raises(StaleHandleError, drop server.accept(loop)).contains("AsyncSocket(closed 127.0.0.1:0)")
+    check raises(StaleHandleError, drop server.accept(loop)
+      ).contains("AsyncSocket(closed 127.0.0.1:0)")
     check raises(StaleHandleError, drop server.localPort).contains("closed")
     check raises(StaleHandleError, drop server.recv(loop, 1)).contains("closed")
     var none: AsyncSocket
     check raises(StaleHandleError, drop none.recv(loop, 1)).contains("AsyncSocket(nil)")
     none.close()
-    check raises(SocketPollError, drop newAsyncSocket().recv(loop, 1)).contains("AsyncSocket(unused)")
+    check raises(SocketPollError, drop newAsyncSocket().recv(loop, 1)
+      ).contains("AsyncSocket(unused)")
     let client = newAsyncSocket()
     check raises(SocketPollError, drop listening().accept(nil)).contains("loop that is not its own")
     check raises(SocketPollError, drop client.send(loop, "x")).contains("unused"))

@@ -46,7 +46,8 @@ test "pipelines: files, strings, limits":
   check readFile(folder / "part") == text[16 .. 47] & "more"
   newPipeline().fromText("abcdef").limit(3).toFile(folder / "part").run()
   check readFile(folder / "part") == "abc"
-  check raises(SocketPollError, drop newPipeline().fromText("x").toFile(folder / "part", SOCKET_FILE_NEW).run()
+  let onto = newPipeline().fromText("x")
+  check raises(SocketPollError, drop onto.toFile(folder / "part", SOCKET_FILE_NEW)
     ).contains("EEXIST")
   check raises(SocketPollError, drop newPipeline().run()).contains("move bytes")
   let (a, b) = pair()
@@ -89,7 +90,8 @@ test "workers share a port":
     client.close()
   workers.stop()
   workers.stop()
-  check raises(ConnectionRefusedError, newAsyncSocket().connect(loop, "127.0.0.1:" & $port.load)).len > 0
+  let late = newAsyncSocket()
+  check raises(ConnectionRefusedError, late.connect(loop, "127.0.0.1:" & $port.load)).len > 0
 
 test "a worker that cannot start":
   check raises(SocketPollError, drop startWorkers(2, proc (index: int) =

@@ -6,7 +6,8 @@ var passed, failed, skipped: int
 
 template check*(condition: untyped) =
   if not (condition):
-    raise newException(AssertionDefect, "line " & $instantiationInfo().line & ": " & astToStr(condition))
+    const line = $instantiationInfo().line
+    raise newException(AssertionDefect, "line " & line & ": " & astToStr(condition))
 
 proc caught(kind: string; line: int; body: proc ()): string =
   try:

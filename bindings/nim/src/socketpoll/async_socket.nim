@@ -45,7 +45,7 @@ proc dropStreams(accepted: Accepted) =
 
 proc finalizeSocket(socket: AsyncSocket) =
   # The handle is freed with its object. On another thread, or after its loop, this does nothing.
-  # What the loop keeps for a listener goes in its next turn: here other objects may be gone already.
+  # What the loop keeps for a listener goes in its next turn: other objects may be gone already.
   if not socket.listener.isNil: discard post(socket.left)
   SocketListener_free(addr socket.listener)
   SocketStream_free(addr socket.stream)
@@ -80,8 +80,10 @@ proc `$`*(socket: AsyncSocket): string =
 
 proc demand(socket: AsyncSocket; operation: string; kinds: set[SocketKind]) =
   # That it is there and of the right kind.
-  if socket.isNil or socket.kind == skClosed: raiseError(SOCKET_EBADHANDLE, operation & " " & $socket)
-  if socket.loop.closed: raiseError(SOCKET_EBADHANDLE, operation & " " & $socket & " of " & $socket.loop)
+  if socket.isNil or socket.kind == skClosed:
+    raiseError(SOCKET_EBADHANDLE, operation & " " & $socket)
+  if socket.loop.closed:
+    raiseError(SOCKET_EBADHANDLE, operation & " " & $socket & " of " & $socket.loop)
   if socket.kind notin kinds: raiseError(SOCKET_ESTATE, operation & " " & $socket)
 
 proc demand(socket: AsyncSocket; loop: EventLoop; operation: string; kinds: set[SocketKind]) =
@@ -220,12 +222,14 @@ proc beginSend*(socket: AsyncSocket; data: string; timeoutMs: int): Operation =
   demand(socket, "send to", {skStream})
   let operation = socket.loop.newOperation("send to a stream")
   operation.buffer = data
-  operation.prepare(SocketAsync_write(socket.stream, cstring(operation.buffer), data.len, int32(timeoutMs)))
+  operation.prepare(SocketAsync_write(socket.stream, cstring(operation.buffer), data.len,
+                                      int32(timeoutMs)))
 
 proc beginRecvFrom*(socket: AsyncSocket; size, timeoutMs: int): Operation =
   demand(socket, "receive from", {skDatagram})
   let operation = socket.loop.newOperation("receive a datagram", max(size, 1))
-  operation.prepare(SocketAsync_receive_from(socket.dgram, addr operation.buffer[0], size, int32(timeoutMs)))
+  operation.prepare(SocketAsync_receive_from(socket.dgram, addr operation.buffer[0], size,
+                                             int32(timeoutMs)))
 
 proc endRecvFrom*(socket: AsyncSocket; operation: Operation): Datagram =
   result.data = endRecv(operation)
@@ -238,13 +242,15 @@ proc beginSendTo*(socket: AsyncSocket; address, data: string; timeoutMs: int): O
   demand(socket, "send to", {skDatagram})
   let operation = socket.loop.newOperation("send a datagram to " & address)
   operation.buffer = data
-  operation.prepare(SocketAsync_send_to(socket.dgram, if address.len == 0: nil else: cstring(address),
-                                  cstring(operation.buffer), data.len, int32(timeoutMs)))
+  let target = if address.len > 0: cstring(address) else: nil # nil: the peer that it is connected to
+  operation.prepare(SocketAsync_send_to(socket.dgram, target, cstring(operation.buffer), data.len,
+                                        int32(timeoutMs)))
 
 proc beginResolve*(loop: EventLoop; name: string; timeoutMs: int): Operation =
   let operation = loop.newOperation("resolve " & name)
   operation.resolves = true
-  operation.prepare(SocketAsync_resolve(loop.native(), cstring(name), SOCKET_FAMILY_ANY, int32(timeoutMs)))
+  operation.prepare(SocketAsync_resolve(loop.native(), cstring(name), SOCKET_FAMILY_ANY,
+                                        int32(timeoutMs)))
 
 # ---- For socketpoll/callbacks
 
@@ -303,7 +309,8 @@ proc recvExactly*(socket: AsyncSocket; loop: EventLoop; size: int; timeoutMs = -
   demand(socket, loop, "receive from", {skStream})
   endRecv(finish(socket.beginRecv(size, timeoutMs, exactly = true)))
 
-proc recvUntil*(socket: AsyncSocket; loop: EventLoop; delimiter: string; maxLength = 65536; timeoutMs = -1): string =
+proc recvUntil*(socket: AsyncSocket; loop: EventLoop; delimiter: string; maxLength = 65536;
+                timeoutMs = -1): string =
   ## Up to and including the delimiter (1 to 16 bytes), at most `maxLength` bytes. Without it: the
   ## stream ended before.
   demand(socket, loop, "receive from", {skStream})
@@ -323,7 +330,8 @@ proc write*(socket: AsyncSocket; data: string): int {.discardable.} =
   ## Sends without waiting: what the kernel does not take at once is queued. Returns the bytes that
   ## are queued now. Raises `SocketPollError` with `SOCKET_EAGAIN` above the high mark (1 MiB).
   demand(socket, "send to", {skStream})
-  result = int(check(SocketStream_write(socket.stream, cstring(data), data.len), "send to " & $socket))
+  let queued = SocketStream_write(socket.stream, cstring(data), data.len)
+  result = int(check(queued, "send to " & $socket))
   socket.loop.noteChange()
 
 proc descriptor*(socket: AsyncSocket): int =

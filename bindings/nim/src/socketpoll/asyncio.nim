@@ -118,7 +118,8 @@ proc connect*(socket: AsyncSocket; address: string; timeoutMs = -1): Future[void
   promise(void, "connect", socket.beginConnect(address, timeoutMs)):
     endConnect(socket, operation, address)
 
-proc connect*(socket: AsyncSocket; host: string; port: async_socket.Port; timeoutMs = -1): Future[void] =
+proc connect*(socket: AsyncSocket; host: string; port: async_socket.Port;
+              timeoutMs = -1): Future[void] =
   ## The same with a host and a port.
   connect(socket, hostPort(host, port), timeoutMs)
 
@@ -128,7 +129,8 @@ proc recv*(socket: AsyncSocket; size: int; timeoutMs = -1): Future[string] =
 
 proc recvExactly*(socket: AsyncSocket; size: int; timeoutMs = -1): Future[string] =
   ## Exactly `size` bytes; fewer if the stream ends before.
-  promise(string, "recvExactly", socket.beginRecv(size, timeoutMs, exactly = true)): endRecv(operation)
+  promise(string, "recvExactly", socket.beginRecv(size, timeoutMs, exactly = true)):
+    endRecv(operation)
 
 proc recvLine*(socket: AsyncSocket; maxLength = 65536; timeoutMs = -1): Future[string] =
   ## One line with its "\n"; "" at the end of the stream.
@@ -144,7 +146,8 @@ proc send*(socket: AsyncSocket; data: string; timeoutMs = -1): Future[void] =
 
 proc recvFrom*(socket: AsyncSocket; size = 65536; timeoutMs = -1): Future[Datagram] =
   ## One datagram and who sent it.
-  promise(Datagram, "recvFrom", socket.beginRecvFrom(size, timeoutMs)): endRecvFrom(socket, operation)
+  promise(Datagram, "recvFrom", socket.beginRecvFrom(size, timeoutMs)):
+    endRecvFrom(socket, operation)
 
 proc sendTo*(socket: AsyncSocket; address, data: string; timeoutMs = -1): Future[void] =
   ## Sends one datagram, as soon as there is room for it.

@@ -1,4 +1,5 @@
-## Sockets and timers by callbacks: closures that the loop calls, one after the other, on its thread.
+## Sockets and timers by callbacks: closures that the loop calls, one after the other, on its
+## thread.
 ##
 ##   let listener = newAsyncSocket()
 ##   listener.bindAddr("127.0.0.1:8080")
@@ -57,7 +58,8 @@ proc deliverStream(receiver: Receiver; event: ptr SocketCompletion_T) {.nimcall.
   of SOCKET_EOF: discard SocketStream_close(SocketStream_T(event.subject))
   of SOCKET_CLOSED:
     let status = event.status
-    connection.finish(if status == 0: nil else: newSocketPollError(status, "use " & $connection.socket))
+    if status == 0: connection.finish(nil)
+    else: connection.finish(newSocketPollError(status, "use " & $connection.socket))
   else: discard
 
 proc connection(socket: AsyncSocket): Connection =
@@ -76,8 +78,8 @@ proc onAccept*(listener: AsyncSocket; handler: proc (client: AsyncSocket)) =
       say("onAccept", error))
 
 proc onData*(socket: AsyncSocket; handler: proc (data: string)) =
-  ## What comes, as it comes, goes to `handler`. When the peer ends, what is still to be sent is, and
-  ## the connection is closed.
+  ## What comes, as it comes, goes to `handler`. When the peer ends, what is still to be sent is,
+  ## and the connection is closed.
   let connection = socket.connection
   connection.data = handler
   discard check(SocketStream_start(socket.native), "receive from " & $socket)
@@ -135,6 +137,7 @@ proc after*(loop: EventLoop; ms: int; action: proc ()): Timer {.discardable.} =
   loop.newTimer(ms, 0, action)
 
 proc every*(loop: EventLoop; ms: int; action: proc ()): Timer {.discardable.} =
-  ## Calls `action` every `ms` milliseconds until it is stopped; turns that were missed are left out.
+  ## Calls `action` every `ms` milliseconds until it is stopped. Turns that were missed
+  ## are left out.
   if ms < 1: raiseError(SOCKET_EINVAL, "start a timer every " & $ms & " ms")
   loop.newTimer(ms, ms, action)

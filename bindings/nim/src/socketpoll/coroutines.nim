@@ -1,11 +1,12 @@
 ## Coroutines: procs with stacks of their own, which can wait in the middle of any call.
 ##
-## Why not `std/coro`. It brings its own scheduler, which asks every coroutine in turn and sleeps in
-## between; nobody can make one particular coroutine ready. Its two blocks of memory a coroutine are
-## freed by two calls of `dealloc`, of which one gets a pointer into the middle of a block. And under
-## refc, the collector of Nim 1.6.10 reads every stack from the *running* stack's end on (`sp =
-## addr(registers)` in `forEachStackSlot`), so that what lies between two stacks is read, mapped or
-## not, or a suspended stack is not read at all. Tried: a collection inside a coroutine crashes.
+## Why not `std/coro`. It brings its own scheduler, which asks every coroutine in turn and sleeps
+## in between; nobody can make one particular coroutine ready. Its two blocks of memory a
+## coroutine are freed by two calls of `dealloc`, of which one gets a pointer into the middle of a
+## block. And under refc, the collector of Nim 1.6.10 reads every stack from the *running* stack's
+## end on (`sp = addr(registers)` in `forEachStackSlot`), so that what lies between two stacks is
+## read, mapped or not, or a suspended stack is not read at all. Tried: a collection inside a
+## coroutine crashes.
 ##
 ## What is used of it is its ground: ucontext (`stackswitch.c`), `getFrameState`, and under refc,
 ## which needs `-d:nimCoroutines`, `nimGC_setStackBottom`. Under arc and orc nothing ever reads a

@@ -19,7 +19,8 @@ type
   WrongThreadError* = object of SocketPollError         ## The loop belongs to another thread.
   NotBuiltInError* = object of SocketPollError          ## The library has no such feature.
 
-proc fill(error: ref SocketPollError; code: int32; operation, message: string): ref SocketPollError =
+proc fill(error: ref SocketPollError; code: int32;
+          operation, message: string): ref SocketPollError =
   error.code = code
   error.codeName = $Socket_error_name(code)
   error.operation = operation

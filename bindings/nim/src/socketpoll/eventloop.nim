@@ -108,7 +108,8 @@ proc attach*(loop: EventLoop; receiver: Receiver; background = false) =
   inc loop.used
   if background: inc loop.background
   receiver.loop = loop
-  receiver.ticket = cast[pointer]((uint64(loop.receivers[index].generation) shl 32) or uint64(index + 1))
+  let generation = uint64(loop.receivers[index].generation)
+  receiver.ticket = cast[pointer]((generation shl 32) or uint64(index + 1))
 
 proc detach*(loop: EventLoop; receiver: Receiver; background = false) =
   ## Takes the ticket back.
@@ -202,7 +203,8 @@ proc run*(loop: EventLoop; forever = false) =
   ## Runs until `stop`, or until there is nothing left that could happen: no operation under way, no
   ## server, no coroutine ready. `forever` goes on in that case, for what other threads may bring.
   discard loop.native()
-  if not currentCoroutine().isNil: raiseError(SOCKET_EBUSY, "run " & $loop & " inside of a coroutine")
+  if not currentCoroutine().isNil:
+    raiseError(SOCKET_EBUSY, "run " & $loop & " inside of a coroutine")
   loop.stopping = false
   runReady()
   while not loop.closed and not loop.stopping and (forever or not loop.idle):
@@ -308,7 +310,8 @@ proc wait*(operation: Operation): int64 {.discardable.} =
   let self = currentCoroutine()
   if self.isNil and loop.delivering:
     operation.cancel()
-    raiseError(SOCKET_EBUSY, operation.what & " inside of an event's handler (a coroutine may wait)")
+    raiseError(SOCKET_EBUSY,
+               operation.what & " inside of an event's handler (a coroutine may wait)")
   operation.waiter = self
   operation.start()
   try:

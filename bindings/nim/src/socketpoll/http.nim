@@ -132,8 +132,9 @@ proc path*(request: Request): string = need(SocketHTTP_get_path(request.exchange
   ## Still percent-encoded.
 proc query*(request: Request): string = $SocketHTTP_get_query(request.exchange)
   ## "" where there is none.
-proc header*(request: Request; name: string): string = $SocketHTTP_get_header(request.exchange, cstring(name))
+proc header*(request: Request; name: string): string =
   ## The first field of that name; "" where there is none.
+  $SocketHTTP_get_header(request.exchange, cstring(name))
 proc parameter*(request: Request; name: string): string =
   ## What stands in the place of ":name", decoded, or of "*". "" if the pattern has no such name.
   $SocketHTTP_get_parameter(request.exchange, cstring(name))
@@ -147,22 +148,26 @@ iterator headers*(request: Request): (string, string) =
 proc peer*(request: Request): string =
   ## The client's address, without its port.
   var text {.noinit.}: array[128, char]
-  discard check(SocketHTTP_get_peer(request.exchange, cast[cstring](addr text[0]), 128), "ask for the peer of a request")
+  discard check(SocketHTTP_get_peer(request.exchange, cast[cstring](addr text[0]), 128),
+                "ask for the peer of a request")
   $cast[cstring](addr text[0])
 
 # ---- The response
 
 proc setHeader*(request: Request; name, value: string) =
   ## A field of the response, in the place of those of that name.
-  discard check(SocketHTTP_set_header(request.exchange, cstring(name), cstring(value)), "set the header " & name)
+  discard check(SocketHTTP_set_header(request.exchange, cstring(name), cstring(value)),
+                "set the header " & name)
 
 proc addHeader*(request: Request; name, value: string) =
   ## A further field of the response.
-  discard check(SocketHTTP_add_header(request.exchange, cstring(name), cstring(value)), "add the header " & name)
+  discard check(SocketHTTP_add_header(request.exchange, cstring(name), cstring(value)),
+                "add the header " & name)
 
 proc respond*(request: Request; status: int; body: string; contentType = "text/plain") =
   ## The whole response.
-  discard check(SocketHTTP_respond(request.exchange, int32(status), cstring(contentType), cstring(body), body.len),
+  discard check(SocketHTTP_respond(request.exchange, int32(status), cstring(contentType),
+                                   cstring(body), body.len),
                 "respond to a request")
 
 proc startResponse*(request: Request; status: int; contentType = "text/plain"; length = -1) =
@@ -198,7 +203,8 @@ proc send*(request: Request; data: string; timeoutMs = -1) =
   ## The next bytes of the body of a response that was started. Waits while the client has more than
   ## 1 MiB still to take. For handlers of `rkStream`.
   const what = "send a response"
-  if request.parts.isNil: raiseError(SOCKET_ESTATE, what & " by parts that was not routed with rkStream")
+  if request.parts.isNil:
+    raiseError(SOCKET_ESTATE, what & " by parts that was not routed with rkStream")
   while true:
     let queued = SocketHTTP_write(request.exchange, cstring(data), data.len)
     if queued >= 0: return
@@ -219,7 +225,8 @@ proc fail*(server: HttpServer; request: Request; error: ref Exception) =
     try: server.onError(request, error)
     except CatchableError: discard # its own affair
   const text = "Internal Server Error\n"
-  if SocketHTTP_respond(request.exchange, 500, "text/plain", cstring(text), text.len) == SOCKET_ESTATE:
+  let code = SocketHTTP_respond(request.exchange, 500, "text/plain", cstring(text), text.len)
+  if code == SOCKET_ESTATE:
     discard SocketHTTP_abort(request.exchange)
 
 proc call(route: Route; request: Request) {.inline.} =
@@ -304,7 +311,8 @@ proc route*(server: HttpServer; httpMethod, pattern: string; kind: RouteKind; ha
   let core = server.native()
   if kind in {rkCoroutine, rkStream} and not HaveCoroutines:
     raiseError(SOCKET_ENOTSUP, "route to a coroutine: under --mm:refc that needs -d:nimCoroutines")
-  if handler.isNil: raiseError(SOCKET_EINVAL, "route " & pattern & " of " & $server & " to a nil handler")
+  if handler.isNil:
+    raiseError(SOCKET_EINVAL, "route " & pattern & " of " & $server & " to a nil handler")
   let route = Route(deliver: deliverRequest, server: server, handler: handler, kind: kind)
   server.loop.attach(route, background = true)
   let code = SocketHTTPServer_route(core, cstring(httpMethod), cstring(pattern), nil, route.ticket)
@@ -332,8 +340,10 @@ proc logged(exchange: SocketHTTP_T; core: pointer) {.cdecl, gcsafe, raises: [].}
       var peer {.noinit.}: array[128, char]
       let named = SocketHTTP_get_peer(exchange, cast[cstring](addr peer[0]), 128) >= 0
       log(LogEntry(peer: if named: $cast[cstring](addr peer[0]) else: "",
-                   httpMethod: $SocketHTTP_get_method(exchange), target: $SocketHTTP_get_target(exchange),
-                   status: SocketHTTP_get_status(exchange), bytes: SocketHTTP_get_bytes_sent(exchange),
+                   httpMethod: $SocketHTTP_get_method(exchange),
+                   target: $SocketHTTP_get_target(exchange),
+                   status: SocketHTTP_get_status(exchange),
+                   bytes: SocketHTTP_get_bytes_sent(exchange),
                    microseconds: SocketHTTP_get_duration_us(exchange)))
     except CatchableError, Defect:
       try: stderr.writeLine "access log: ", getCurrentExceptionMsg()
@@ -343,7 +353,8 @@ proc onLog*(server: HttpServer; log: proc (entry: LogEntry)) =
   ## Told of each request once it is over, files included; nil: nobody. It must not wait or answer.
   logs[pointer(server.native())] = log
   let handler: SocketHTTPHandler_T = if log.isNil: nil else: logged
-  discard check(SocketHTTPServer_set_log(server.core, handler, pointer(server.core)), "log for " & $server)
+  discard check(SocketHTTPServer_set_log(server.core, handler, pointer(server.core)),
+                "log for " & $server)
 
 proc listen*(server: HttpServer; address: string; reusePort = false) =
   ## "127.0.0.1:8080", "[::]:80", "unix:/path"; port 0 picks a free one. Any number of times.

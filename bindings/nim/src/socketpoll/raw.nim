@@ -401,37 +401,50 @@ type
     fd*: int32
     events*: int32
     data*: pointer
-  SocketHTTPHandler_T* = proc (exchange: SocketHTTP_T, user: pointer) {.cdecl, gcsafe, raises: [].}
+  SocketHTTPHandler_T* = proc (exchange: SocketHTTP_T, user: pointer)
+      {.cdecl, gcsafe, raises: [].}
     ## A handler: answers `exchange` now or later, or passes it on with SocketHTTP_next.
-  SocketCallback_T* = proc (event: ptr SocketCompletion_T, user: pointer) {.cdecl, gcsafe, raises: [].}
+  SocketCallback_T* = proc (event: ptr SocketCompletion_T, user: pointer)
+      {.cdecl, gcsafe, raises: [].}
     ## A push callback. `event` is valid until it returns. It may free any handle, its own
     ## included. It must return: an exception or a longjmp out of it is undefined.
-  SocketPull_T* = proc (pipeline: SocketPipeline_T, into: pointer, capacity: int64, user: pointer): int64 {.cdecl, gcsafe, raises: [].}
+  SocketPull_T* = proc (pipeline: SocketPipeline_T, into: pointer, capacity: int64,
+                        user: pointer): int64
+      {.cdecl, gcsafe, raises: [].}
     ## Writes up to `capacity` bytes into `into` and returns how many; 0: the end. SOCKET_EAGAIN:
     ## there are none at present, ask again after SocketPipeline_resume. Another negative code ends
     ## the pipeline with it.
-  SocketPush_T* = proc (pipeline: SocketPipeline_T, data: pointer, length: int64, user: pointer): int32 {.cdecl, gcsafe, raises: [].}
+  SocketPush_T* = proc (pipeline: SocketPipeline_T, data: pointer, length: int64,
+                        user: pointer): int32
+      {.cdecl, gcsafe, raises: [].}
     ## Takes all of a piece or unit, and returns 0. SOCKET_EAGAIN: takes nothing, and gets the same
     ## again after SocketPipeline_resume. Another negative code ends the pipeline with it. `data`
     ## is valid until it returns.
-  SocketTransform_T* = proc (pipeline: SocketPipeline_T, data: pointer, length: int64, `end`: int32, user: pointer): int64 {.cdecl, gcsafe, raises: [].}
+  SocketTransform_T* = proc (pipeline: SocketPipeline_T, data: pointer, length: int64, `end`: int32,
+                             user: pointer): int64
+      {.cdecl, gcsafe, raises: [].}
     ## Looks at what has come, hands on what comes of it with SocketPipeline_emit, and returns how
     ## many of the `length` bytes it has done with. The others are offered again, together with
     ## more, or, if SocketPipeline_emit refused something, as soon as there is room. `end` is 1
     ## when nothing comes behind them any more: then what it leaves without a refusal is
     ## SOCKET_EPROTOCOL. A negative code ends the pipeline with it.
-  SocketResolverHook_T* = proc (loop: SocketLoop_T, name: cstring, family: int32, query: SocketQuery_T, user: pointer) {.cdecl, gcsafe, raises: [].}
+  SocketResolverHook_T* = proc (loop: SocketLoop_T, name: cstring, family: int32,
+                                query: SocketQuery_T, user: pointer)
+      {.cdecl, gcsafe, raises: [].}
     ## Asked for the addresses of `name` (in lower case, with a final dot if it was given one,
     ## valid until it returns) of `family`, enum SocketFamily. Called on the loop's thread, never
     ## from inside the call that wants to know. Answers now or later with
     ## SocketResolver_add_address and SocketResolver_finish.
-  SocketResolverCancel_T* = proc (query: SocketQuery_T, user: pointer) {.cdecl, gcsafe, raises: [].}
+  SocketResolverCancel_T* = proc (query: SocketQuery_T, user: pointer)
+      {.cdecl, gcsafe, raises: [].}
     ## Nobody wants the answer to `query` any more, whose handle is stale already: it names which
     ## one. Called on the loop's thread, in the turn after the cancellation, or by SocketLoop_free.
-  SocketRelease_T* = proc (data: pointer, user: pointer) {.cdecl, gcsafe, raises: [].}
+  SocketRelease_T* = proc (data: pointer, user: pointer)
+      {.cdecl, gcsafe, raises: [].}
     ## Lets go of memory that SocketStream_write_ref borrowed. Called once, on the loop's thread,
     ## never from inside SocketStream_write_ref.
-  SocketWorkersSetup_T* = proc (loop: SocketLoop_T, index: int32, user: pointer): int32 {.cdecl, gcsafe, raises: [].}
+  SocketWorkersSetup_T* = proc (loop: SocketLoop_T, index: int32, user: pointer): int32
+      {.cdecl, gcsafe, raises: [].}
     ## Prepares worker `index` (from 0 on): called on its thread, with its loop. Setups run one
     ## after the other, in the order of their indices, so that they may share what `user` points
     ## to. It may run the loop itself. Returns 0, or the SOCKET_E... code that fails the start (any
@@ -503,7 +516,8 @@ else: {.push cdecl, importc, dynlib: checkedLibrary(), gcsafe, raises: [].}
 proc SocketAsync_sleep*(loop: SocketLoop_T, ms: int64): SocketFuture_T
   ## Completes after `ms` milliseconds, 0 or more, with the result 0.
 
-proc SocketAsync_resolve*(loop: SocketLoop_T, name: cstring, family: int32, timeout_ms: int32): SocketFuture_T
+proc SocketAsync_resolve*(loop: SocketLoop_T, name: cstring, family: int32,
+                          timeout_ms: int32): SocketFuture_T
   ## Resolves a name, or a numeric address without a port, for `family` (enum SocketFamily). The
   ## result is how many addresses there are, at least 1: SocketResolver_get_address tells them.
   ## What happens with names is in SocketResolver.h. NULL with SOCKET_EADDRESS or
@@ -517,30 +531,37 @@ proc SocketAsync_accept*(listener: SocketListener_T, timeout_ms: int32): SocketF
   ## Takes the next connection of a listener that listens, the oldest that has not been delivered
   ## first. The outcome's data is the stream; no SOCKET_ACCEPTED is delivered for it.
 
-proc SocketAsync_read*(stream: SocketStream_T, buffer: pointer, capacity: int64, timeout_ms: int32): SocketFuture_T
+proc SocketAsync_read*(stream: SocketStream_T, buffer: pointer, capacity: int64,
+                       timeout_ms: int32): SocketFuture_T
   ## Receives what comes next, at least 1 and at most `capacity` bytes, straight into `buffer`
   ## (required, lent until the future ends). The result is how many; 0 at the end of the stream,
   ## now and ever after. recv(2).
 
-proc SocketAsync_read_exactly*(stream: SocketStream_T, buffer: pointer, length: int64, timeout_ms: int32): SocketFuture_T
+proc SocketAsync_read_exactly*(stream: SocketStream_T, buffer: pointer, length: int64,
+                               timeout_ms: int32): SocketFuture_T
   ## Receives exactly `length` bytes. A result below that: the stream ended before.
 
-proc SocketAsync_read_until*(stream: SocketStream_T, buffer: pointer, capacity: int64, delimiter: pointer, delimiter_length: int32, timeout_ms: int32): SocketFuture_T
+proc SocketAsync_read_until*(stream: SocketStream_T, buffer: pointer, capacity: int64,
+                             delimiter: pointer, delimiter_length: int32,
+                             timeout_ms: int32): SocketFuture_T
   ## Receives up to and including the delimiter (1 to 16 bytes, copied). The result counts it;
   ## bytes behind it wait for the next operation or SocketStream_start. SOCKET_ENOBUFS: `capacity`
   ## bytes are there and no delimiter among them; they stay in the buffer. If the stream ends
   ## before it, the result is what came, without a delimiter at its end.
 
-proc SocketAsync_write*(stream: SocketStream_T, data: pointer, length: int64, timeout_ms: int32): SocketFuture_T
+proc SocketAsync_write*(stream: SocketStream_T, data: pointer, length: int64,
+                        timeout_ms: int32): SocketFuture_T
   ## Sends `length` bytes of `data` (lent until the future ends) without copying them, behind what
   ## is queued already; ends when the kernel has taken the last one. The result is `length`. While
   ## it is under way SocketStream_write gives SOCKET_EBUSY. send(2).
 
-proc SocketAsync_writev*(stream: SocketStream_T, data: ptr pointer, lengths: ptr int64, count: int32, timeout_ms: int32): SocketFuture_T
+proc SocketAsync_writev*(stream: SocketStream_T, data: ptr pointer, lengths: ptr int64,
+                         count: int32, timeout_ms: int32): SocketFuture_T
   ## The same for `count` pieces in order (1 to 1024; the two arrays are copied, the pieces lent).
   ## sendmsg(2).
 
-proc SocketAsync_receive_from*(dgram: SocketDgram_T, buffer: pointer, capacity: int64, timeout_ms: int32): SocketFuture_T
+proc SocketAsync_receive_from*(dgram: SocketDgram_T, buffer: pointer, capacity: int64,
+                               timeout_ms: int32): SocketFuture_T
   ## Receives one datagram into `buffer` (required, lent until the future ends). The result is its
   ## length; SocketDgram_get_last_source tells who sent it. SOCKET_ETRUNCATED: it was longer than
   ## `capacity`, and what fits is there (SocketFuture_get_progress counts it). What the network
@@ -548,22 +569,26 @@ proc SocketAsync_receive_from*(dgram: SocketDgram_T, buffer: pointer, capacity: 
   ## ends it as well. NULL with SOCKET_ESTATE for a socket that was started or has no address yet.
   ## One at a time. recvfrom(2).
 
-proc SocketAsync_send_to*(dgram: SocketDgram_T, address: cstring, data: pointer, length: int64, timeout_ms: int32): SocketFuture_T
+proc SocketAsync_send_to*(dgram: SocketDgram_T, address: cstring, data: pointer, length: int64,
+                          timeout_ms: int32): SocketFuture_T
   ## Sends one datagram to `address`, or to the connected peer if address is NULL, as soon as there
   ## is room for it; `data` is lent until the future ends. The result is `length`. What is wrong
   ## with the address gives NULL, as SocketDgram_send_to says. One at a time. sendto(2).
 
-proc SocketAsync_read_buf*(stream: SocketStream_T, buf: SocketBuf_T, timeout_ms: int32): SocketFuture_T
+proc SocketAsync_read_buf*(stream: SocketStream_T, buf: SocketBuf_T,
+                           timeout_ms: int32): SocketFuture_T
   ## SocketAsync_read into the writable room of a buffer, which grows as by SocketBuf_reserve for 1
   ## byte if it has none. What came is readable when the future ends, however it ends; the
   ## outcome's data is the buffer's handle. The operation holds the buffer as SocketBuf.h says;
   ## SOCKET_ELIMIT or SOCKET_ENOBUFS: no room.
 
-proc SocketAsync_write_buf*(stream: SocketStream_T, buf: SocketBuf_T, timeout_ms: int32): SocketFuture_T
+proc SocketAsync_write_buf*(stream: SocketStream_T, buf: SocketBuf_T,
+                            timeout_ms: int32): SocketFuture_T
   ## SocketAsync_write of what is readable in a buffer when this is called. What went is taken from
   ## it when the future ends, however it ends: after a cancellation the rest is still readable.
 
-proc SocketAsync_splice*(`from`: SocketStream_T, to: SocketStream_T, length: int64, timeout_ms: int32): SocketFuture_T
+proc SocketAsync_splice*(`from`: SocketStream_T, to: SocketStream_T, length: int64,
+                         timeout_ms: int32): SocketFuture_T
   ## Moves `length` bytes, or, with -1, all up to the end of the stream, from one stream of a loop
   ## to another, or back to the same, without the program. It takes the place of the source's
   ## reading operation and of the destination's writing one, and it ends when the destination's
@@ -581,7 +606,8 @@ proc SocketAsync_splice*(`from`: SocketStream_T, to: SocketStream_T, length: int
   ## counts what was taken and will never go. NULL with SOCKET_EINVAL (length < -1, two loops) and
   ## what is said above.
 
-proc SocketAsync_send_file*(stream: SocketStream_T, fd: int32, offset: int64, length: int64, timeout_ms: int32): SocketFuture_T
+proc SocketAsync_send_file*(stream: SocketStream_T, fd: int32, offset: int64, length: int64,
+                            timeout_ms: int32): SocketFuture_T
   ## Sends `length` bytes of an open file from `offset` on, or, with -1, all up to its end, where
   ## it ends when that is reached, behind what is queued already; as a writing operation of the
   ## stream. The file is duplicated: closing `fd` meanwhile is allowed, and its position is not
@@ -598,7 +624,8 @@ proc SocketBuf_new*(capacity: int64): SocketBuf_T
   ## with SOCKET_EINVAL (negative or over SOCKET_BUF_MAX), SOCKET_ENOMEM, or SOCKET_ELIMIT (no
   ## handle is left).
 
-proc SocketBuf_new_ref*(data: pointer, length: int64, release: SocketRelease_T, user: pointer): SocketBuf_T
+proc SocketBuf_new_ref*(data: pointer, length: int64, release: SocketRelease_T,
+                        user: pointer): SocketBuf_T
   ## A buffer whose readable bytes are the caller's own, `length` bytes at `data`, which must stay
   ## as they are until `release (data, user)` is called: once, when the last buffer or operation
   ## that looks at them has gone, by the thread that ended it, and from inside that call. It must
@@ -726,45 +753,56 @@ proc SocketCompletionPort_associate*(port: SocketCompletionPort_T, fd: int32, ke
   ## all its life; a number that was closed and is open again has to be associated again. 0, or
   ## SOCKET_EBADF, SOCKET_EEXIST (it has a port), SOCKET_ENOMEM. See CreateIoCompletionPort.
 
-proc SocketCompletionPort_wait*(port: SocketCompletionPort_T, events: ptr SocketPortEvent_T, capacity: int32, timeout_ms: int32): int32
+proc SocketCompletionPort_wait*(port: SocketCompletionPort_T, events: ptr SocketPortEvent_T,
+                                capacity: int32, timeout_ms: int32): int32
   ## Waits until something has ended and writes up to `capacity` events to `events`. `timeout_ms`:
   ## 0 looks and returns, -1 waits for as long as it takes. How many were written; 0 once the time
   ## is up. SOCKET_EINVAL (`events` NULL, `capacity` below 1, `timeout_ms` below -1),
   ## SOCKET_ENOMEM, SOCKET_EBADHANDLE (the port was freed meanwhile). See
   ## GetQueuedCompletionStatusEx.
 
-proc SocketCompletionPort_wait_one*(port: SocketCompletionPort_T, event: ptr SocketPortEvent_T, timeout_ms: int32): int32
+proc SocketCompletionPort_wait_one*(port: SocketCompletionPort_T, event: ptr SocketPortEvent_T,
+                                    timeout_ms: int32): int32
   ## The same for one event: 1, 0 or an error.
 
-proc SocketCompletionPort_post*(port: SocketCompletionPort_T, key: uint64, bytes: uint32, user: pointer): int32
+proc SocketCompletionPort_post*(port: SocketCompletionPort_T, key: uint64, bytes: uint32,
+                                user: pointer): int32
   ## Makes an event of the program's own: one wait returns it. 0 or SOCKET_ENOMEM. See
   ## PostQueuedCompletionStatus.
 
-proc SocketCompletionPort_accept*(port: SocketCompletionPort_T, listener: int32, user: pointer): int64
+proc SocketCompletionPort_accept*(port: SocketCompletionPort_T, listener: int32,
+                                  user: pointer): int64
   ## Accepts one connection of a listening stream socket; the event's `fd` is its socket, which is
   ## not associated yet. SOCKET_EINVAL: it does not listen. See AcceptEx.
 
-proc SocketCompletionPort_connect*(port: SocketCompletionPort_T, fd: int32, address: cstring, user: pointer): int64
+proc SocketCompletionPort_connect*(port: SocketCompletionPort_T, fd: int32, address: cstring,
+                                   user: pointer): int64
   ## Connects a stream socket to "192.0.2.1:80" or "[2001:db8::1]:80", binding it first if it is
   ## not bound. SOCKET_EINVAL: not such an address. See ConnectEx.
 
-proc SocketCompletionPort_receive*(port: SocketCompletionPort_T, fd: int32, buffer: pointer, length: uint32, user: pointer): int64
+proc SocketCompletionPort_receive*(port: SocketCompletionPort_T, fd: int32, buffer: pointer,
+                                   length: uint32, user: pointer): int64
   ## Receives up to `length` bytes, or one datagram, which ends with SOCKET_EMSGSIZE where it is
   ## longer. SOCKET_EINVAL: `buffer` NULL and `length` not 0. See WSARecv.
 
-proc SocketCompletionPort_send*(port: SocketCompletionPort_T, fd: int32, buffer: pointer, length: uint32, user: pointer): int64
+proc SocketCompletionPort_send*(port: SocketCompletionPort_T, fd: int32, buffer: pointer,
+                                length: uint32, user: pointer): int64
   ## Sends all `length` bytes, or one datagram. SOCKET_EINVAL as above. See WSASend.
 
-proc SocketCompletionPort_receive_from*(port: SocketCompletionPort_T, fd: int32, buffer: pointer, length: uint32, sender: cstring, sender_size: int32, user: pointer): int64
+proc SocketCompletionPort_receive_from*(port: SocketCompletionPort_T, fd: int32, buffer: pointer,
+                                        length: uint32, sender: cstring, sender_size: int32,
+                                        user: pointer): int64
   ## Receives one datagram. `sender`, which may be NULL, has room for `sender_size` characters and
   ## must stay as long as the buffer; the sender's address is written to it as connect takes it,
   ## cut off where it does not fit (64 are always enough). SOCKET_EINVAL as above, and for a
   ## negative `sender_size`. See WSARecvFrom.
 
-proc SocketCompletionPort_send_to*(port: SocketCompletionPort_T, fd: int32, buffer: pointer, length: uint32, address: cstring, user: pointer): int64
+proc SocketCompletionPort_send_to*(port: SocketCompletionPort_T, fd: int32, buffer: pointer,
+                                   length: uint32, address: cstring, user: pointer): int64
   ## Sends one datagram to an address as connect takes it. SOCKET_EINVAL as above. See WSASendTo.
 
-proc SocketCompletionPort_transmit_file*(port: SocketCompletionPort_T, fd: int32, file: int32, offset: uint64, length: uint32, user: pointer): int64
+proc SocketCompletionPort_transmit_file*(port: SocketCompletionPort_T, fd: int32, file: int32,
+                                         offset: uint64, length: uint32, user: pointer): int64
   ## Sends `length` bytes of the open file `file` from `offset` on over a stream socket, at most
   ## 2147483646; 0 is all from there on. `file` must stay open until the event. SOCKET_EINVAL: too
   ## many. Windows that are no servers carry out two at a time. See TransmitFile.
@@ -784,7 +822,8 @@ proc SocketDgram_free*(dgram: ptr SocketDgram_T)
   ## Closes it and frees the handle; datagrams not delivered yet are dropped. The file that a unix
   ## path was bound to stays. NULL accepted; the variable is nulled.
 
-proc SocketDgram_set_callback*(dgram: SocketDgram_T, callback: SocketCallback_T, user: pointer): int32
+proc SocketDgram_set_callback*(dgram: SocketDgram_T, callback: SocketCallback_T,
+                               user: pointer): int32
   ## The socket's events go to `callback` with `user` (kept, not touched), or are pulled with
   ## `user` if callback is NULL.
 
@@ -814,7 +853,8 @@ proc SocketDgram_send*(dgram: SocketDgram_T, data: pointer, length: int64): int3
   ## after the call. 0, SOCKET_ENOTCONN unless connected, SOCKET_ECONNREFUSED and the like for what
   ## became of an earlier datagram (this one was not sent), and what is said above of sending.
 
-proc SocketDgram_send_to*(dgram: SocketDgram_T, address: cstring, data: pointer, length: int64): int32
+proc SocketDgram_send_to*(dgram: SocketDgram_T, address: cstring, data: pointer,
+                          length: int64): int32
   ## The same to `address`. 0, SOCKET_ESTATE if the socket is connected, SOCKET_EINVAL (NULL), and
   ## what is said above of sending, addresses and sockets.
 
@@ -823,7 +863,8 @@ proc SocketDgram_reply*(dgram: SocketDgram_T, source: pointer, data: pointer, le
   ## valid), SOCKET_ENOTCONN (a unix socket without a name), SOCKET_ESTATE (connected by now, to
   ## another one), and what is said above of sending.
 
-proc SocketDgram_get_sender*(dgram: SocketDgram_T, source: pointer, `out`: cstring, capacity: int32): int32
+proc SocketDgram_get_sender*(dgram: SocketDgram_T, source: pointer, `out`: cstring,
+                             capacity: int32): int32
   ## Writes the address that the token `source` stands for, with a final NUL, into `out` (required,
   ## yours), in the form that SocketDgram_send_to takes, and returns its length. SOCKET_EBADHANDLE
   ## (the token is not valid), SOCKET_ENOTCONN (a unix socket without a name), SOCKET_EINVAL if
@@ -841,18 +882,21 @@ proc SocketDgram_set_batch*(dgram: SocketDgram_T, count: int32, bytes_each: int3
   ## SOCKET_EINVAL unless 0 <= count <= SOCKET_DGRAM_MAX_BATCH and 1 <= bytes_each <= 1048576 (any
   ## if count is 0).
 
-proc SocketDgram_send_batch*(dgram: SocketDgram_T, address: cstring, data: ptr pointer, lengths: ptr int64, count: int32): int32
+proc SocketDgram_send_batch*(dgram: SocketDgram_T, address: cstring, data: ptr pointer,
+                             lengths: ptr int64, count: int32): int32
   ## Sends `count` datagrams, data[i] of lengths[i] bytes, in order, to `address`, or to the
   ## connected peer if address is NULL, by one system call for 64. Returns how many went: fewer
   ## than count if the next one met an error, which sending it again will tell; SOCKET_DRAINED
   ## follows if that was SOCKET_EAGAIN. If the first met one, that error, as of SocketDgram_send
   ## and SocketDgram_send_to. SOCKET_EINVAL for a negative count, or NULL arrays with a count.
 
-proc SocketDgram_reply_batch*(dgram: SocketDgram_T, sources: ptr pointer, data: ptr pointer, lengths: ptr int64, count: int32): int32
+proc SocketDgram_reply_batch*(dgram: SocketDgram_T, sources: ptr pointer, data: ptr pointer,
+                              lengths: ptr int64, count: int32): int32
   ## The same, each to the one that the token sources[i] stands for; errors as of
   ## SocketDgram_reply.
 
-proc SocketDgram_send_segments*(dgram: SocketDgram_T, address: cstring, data: pointer, length: int64, segment_size: int32): int64
+proc SocketDgram_send_segments*(dgram: SocketDgram_T, address: cstring, data: pointer,
+                                length: int64, segment_size: int32): int64
   ## Sends `length` bytes as datagrams of `segment_size` bytes, the last one perhaps shorter, to
   ## `address`, or to the connected peer if address is NULL: 64 of them a system call and a walk
   ## through the kernel's stack where SOCKET_DGRAM_CAN_SEGMENT, by a loop where not or where the
@@ -860,7 +904,8 @@ proc SocketDgram_send_segments*(dgram: SocketDgram_T, address: cstring, data: po
   ## as SocketDgram_send_batch does. length 0 sends nothing. SOCKET_EINVAL unless 1 <= segment_size
   ## <= 65507, or for a negative length.
 
-proc SocketDgram_reply_segments*(dgram: SocketDgram_T, source: pointer, data: pointer, length: int64, segment_size: int32): int64
+proc SocketDgram_reply_segments*(dgram: SocketDgram_T, source: pointer, data: pointer,
+                                 length: int64, segment_size: int32): int64
   ## The same to the one that the token `source` stands for; errors as of SocketDgram_reply.
 
 proc SocketDgram_set_gro*(dgram: SocketDgram_T, on: int32): int32
@@ -917,8 +962,10 @@ proc SocketDgram_leave*(dgram: SocketDgram_T, group: cstring, interface_name: cs
   ## Ends that; so does freeing. SOCKET_EADDRNOTAVAIL if it was not joined; otherwise as
   ## SocketDgram_join.
 
-proc SocketDgram_join_source*(dgram: SocketDgram_T, group: cstring, source: cstring, interface_name: cstring): int32
-proc SocketDgram_leave_source*(dgram: SocketDgram_T, group: cstring, source: cstring, interface_name: cstring): int32
+proc SocketDgram_join_source*(dgram: SocketDgram_T, group: cstring, source: cstring,
+                              interface_name: cstring): int32
+proc SocketDgram_leave_source*(dgram: SocketDgram_T, group: cstring, source: cstring,
+                               interface_name: cstring): int32
   ## The same for what the host `source` ("192.0.2.7") sends to the group, and no one else: RFC
   ## 4607.
 
@@ -965,7 +1012,8 @@ proc SocketFuture_release*(future: SocketFuture_T): int32
   ## its event. Only after SocketFuture_then. The handle is stale once the event is there. 0, or
   ## SOCKET_ESTATE: nothing will be delivered (any more).
 
-proc SocketFuture_complete*(future: SocketFuture_T, status: int32, result: int64, data: pointer): int32
+proc SocketFuture_complete*(future: SocketFuture_T, status: int32, result: int64,
+                            data: pointer): int32
   ## Completes one of SocketFuture_new with the status (0 or a code that says why it failed), a
   ## result of 0 or more and a pointer that is kept, not touched. From another thread than the
   ## loop's it takes effect in the loop's next turn. Any thread. 0; SOCKET_ESTATE if that was done
@@ -1062,7 +1110,8 @@ proc SocketHTTP_get_body_length*(exchange: SocketHTTP_T): int64
   ## SOCKET_EBADHANDLE, which is not -1 only by Socket_last_error(): test the handle first where
   ## that matters.
 
-proc SocketHTTP_set_callback*(exchange: SocketHTTP_T, callback: SocketCallback_T, user: pointer): int32
+proc SocketHTTP_set_callback*(exchange: SocketHTTP_T, callback: SocketCallback_T,
+                              user: pointer): int32
   ## The exchange's further events (SOCKET_HTTP_BODY, _BODY_END, _DRAINED, _CLOSED) go to
   ## `callback` with `user` (kept, not touched), or are pulled if callback is NULL.
 
@@ -1083,13 +1132,15 @@ proc SocketHTTP_set_header*(exchange: SocketHTTP_T, name: cstring, value: cstrin
   ## characters or one of those names; SOCKET_ESTATE after the head was sent; SOCKET_ELIMIT beyond
   ## 16 KiB; SOCKET_ENOMEM.
 
-proc SocketHTTP_respond*(exchange: SocketHTTP_T, status: int32, content_type: cstring, body: pointer, length: int64): int32
+proc SocketHTTP_respond*(exchange: SocketHTTP_T, status: int32, content_type: cstring,
+                         body: pointer, length: int64): int32
   ## The whole response: `status` (200 to 999), Content-Type (NULL: none), and `length` bytes of
   ## `body`, copied as far as the kernel does not take them at once (NULL only with length 0). To a
   ## HEAD request, and with 204 and 304, no body is sent. 0; SOCKET_EINVAL; SOCKET_ESTATE if it was
   ## answered already; the codes of SocketStream_write when the connection is broken.
 
-proc SocketHTTP_start*(exchange: SocketHTTP_T, status: int32, content_type: cstring, length: int64): int32
+proc SocketHTTP_start*(exchange: SocketHTTP_T, status: int32, content_type: cstring,
+                       length: int64): int32
   ## Sends the head of a response whose body follows by SocketHTTP_write: of `length` bytes in all,
   ## or, with -1, of a length not known yet (chunked; to HTTP/1.0 ended by closing). As
   ## SocketHTTP_respond.
@@ -1127,7 +1178,8 @@ proc SocketHTTPServer_free*(server: ptr SocketHTTPServer_T)
   ## Closes its listeners and all connections at once (see SocketHTTPServer_stop for the gentle
   ## way) and frees it. Its exchanges are stale. NULL accepted; the variable is nulled.
 
-proc SocketHTTPServer_route*(server: SocketHTTPServer_T, `method`: cstring, pattern: cstring, handler: SocketHTTPHandler_T, user: pointer): int32
+proc SocketHTTPServer_route*(server: SocketHTTPServer_T, `method`: cstring, pattern: cstring,
+                             handler: SocketHTTPHandler_T, user: pointer): int32
   ## Sends requests of `method` whose path matches `pattern` to `handler` with `user` (kept, not
   ## touched); where handler is NULL they are pulled as SOCKET_HTTP_REQUEST with `user`. Patterns:
   ## "/a/b" exactly; "/a/:name" one segment that is not empty; "/a/" followed by an asterisk:
@@ -1135,12 +1187,14 @@ proc SocketHTTPServer_route*(server: SocketHTTPServer_T, `method`: cstring, patt
   ## Both strings are copied. At any time. 0, SOCKET_EINVAL for a bad method or pattern,
   ## SOCKET_EEXIST, SOCKET_ELIMIT, SOCKET_ENOMEM.
 
-proc SocketHTTPServer_use*(server: SocketHTTPServer_T, handler: SocketHTTPHandler_T, user: pointer): int32
+proc SocketHTTPServer_use*(server: SocketHTTPServer_T, handler: SocketHTTPHandler_T,
+                           user: pointer): int32
   ## Puts `handler` (required) in front of all routes, after those put there before. It answers the
   ## exchange or passes it on with SocketHTTP_next. Requests that no route matches go through it as
   ## well. 0, SOCKET_EINVAL, SOCKET_ENOMEM.
 
-proc SocketHTTPServer_static*(server: SocketHTTPServer_T, prefix: cstring, folder: cstring, flags: int32): int32
+proc SocketHTTPServer_static*(server: SocketHTTPServer_T, prefix: cstring, folder: cstring,
+                              flags: int32): int32
   ## Answers GET and HEAD below `prefix` ("/", "/assets/") with the files of `folder`, which is
   ## opened now and served even if it is renamed; a change of a file shows at the next request.
   ## Types by extension; ETag, Last-Modified, conditional and range requests; "name.gz" beside
@@ -1185,11 +1239,13 @@ proc SocketHTTPServer_set_stop_grace*(server: SocketHTTPServer_T, ms: int64): in
   ## or asks again on a connection that it kept, otherwise finds it closed. For a server that hands
   ## over to a successor. In ms, at most the stop's own time; default 0. 0 or SOCKET_EINVAL.
 
-proc SocketHTTPServer_set_callback*(server: SocketHTTPServer_T, callback: SocketCallback_T, user: pointer): int32
+proc SocketHTTPServer_set_callback*(server: SocketHTTPServer_T, callback: SocketCallback_T,
+                                    user: pointer): int32
   ## SOCKET_HTTP_STOPPED, SOCKET_ACCEPT_STALLED and SOCKET_ACCEPT_RESUMED go to `callback` with
   ## `user` (kept, not touched), or are pulled if callback is NULL.
 
-proc SocketHTTPServer_set_log*(server: SocketHTTPServer_T, log: SocketHTTPHandler_T, user: pointer): int32
+proc SocketHTTPServer_set_log*(server: SocketHTTPServer_T, log: SocketHTTPHandler_T,
+                               user: pointer): int32
   ## `log` (NULL: none) is called with each exchange once its response has ended or failed, for an
   ## access log. It must not answer. Requests that were malformed are not logged.
 
@@ -1239,7 +1295,8 @@ proc SocketListener_free*(listener: ptr SocketListener_T)
   ## Stops listening and frees it. Streams that it accepted live on, those whose SOCKET_ACCEPTED
   ## was not delivered yet are closed. NULL accepted; the variable is nulled.
 
-proc SocketListener_set_callback*(listener: SocketListener_T, callback: SocketCallback_T, user: pointer): int32
+proc SocketListener_set_callback*(listener: SocketListener_T, callback: SocketCallback_T,
+                                  user: pointer): int32
   ## SOCKET_ACCEPTED, SOCKET_ACCEPT_STALLED and SOCKET_ACCEPT_RESUMED go to `callback` with `user`
   ## (kept, not touched), or are pulled if callback is NULL. At any time.
 
@@ -1316,7 +1373,8 @@ proc SocketListener_activation_name*(index: int32, `out`: cstring, capacity: int
   ## Writes its name ("unknown" where it has none) and a NUL into `out` (required, yours), and
   ## returns the length. SOCKET_EINVAL for no such index or too little room.
 
-proc SocketListener_spawn_successor*(program: cstring, arguments: ptr cstring, fds: ptr int32, count: int32, pid: ptr int64): int32
+proc SocketListener_spawn_successor*(program: cstring, arguments: ptr cstring, fds: ptr int32,
+                                     count: int32, pid: ptr int64): int32
   ## Starts `program`, looked up in PATH if there is no slash in it as execvp(3) does, with
   ## `arguments` (the first is the program's name, NULL ends them) and the environment of this
   ## process, in which LISTEN_FDS, LISTEN_PID and SOCKETPOLL_READY_FD are set. The `count`
@@ -1364,7 +1422,8 @@ proc SocketLoop_run_once*(loop: SocketLoop_T, timeout_ms: int32): int32
   ## once; -1: no limit). The number of events, 0 at the timeout, SOCKET_ESTOPPED after
   ## SocketLoop_stop(), SOCKET_EINVAL for less than -1; otherwise as SocketLoop_run.
 
-proc SocketLoop_wait*(loop: SocketLoop_T, `out`: ptr SocketCompletion_T, capacity: int32, timeout_ms: int32): int32
+proc SocketLoop_wait*(loop: SocketLoop_T, `out`: ptr SocketCompletion_T, capacity: int32,
+                      timeout_ms: int32): int32
   ## Pull delivery: runs the loop until at least one event of a handle without a callback is there,
   ## and writes up to `capacity` of them into `out` (required, yours), oldest first for each
   ## handle. More stay queued. Callbacks of other handles run meanwhile. Bytes of the previous
@@ -1418,16 +1477,19 @@ proc SocketPipeline_free*(pipeline: ptr SocketPipeline_T)
   ## Ends it without an event, as SocketPipeline_cancel would, and frees it. NULL accepted; the
   ## variable is nulled.
 
-proc SocketPipeline_set_callback*(pipeline: SocketPipeline_T, callback: SocketCallback_T, user: pointer): int32
+proc SocketPipeline_set_callback*(pipeline: SocketPipeline_T, callback: SocketCallback_T,
+                                  user: pointer): int32
   ## SOCKET_PROGRESS and SOCKET_FINISHED go to `callback` with `user` (kept, not touched), or are
   ## pulled if it is NULL. 0.
 
-proc SocketPipeline_from_file*(pipeline: SocketPipeline_T, path: cstring, offset: int64, length: int64): int32
+proc SocketPipeline_from_file*(pipeline: SocketPipeline_T, path: cstring, offset: int64,
+                               length: int64): int32
   ## `length` bytes of a file from `offset` on, or, with -1, all up to its end. A file that ends
   ## before `length` bytes ends the pipeline with SOCKET_EIO. It is opened at once: SOCKET_ENOENT,
   ## SOCKET_EACCES, SOCKET_EISDIR, SOCKET_ENOTSUP... open(2), pread(2).
 
-proc SocketPipeline_from_fd*(pipeline: SocketPipeline_T, fd: int32, offset: int64, length: int64): int32
+proc SocketPipeline_from_fd*(pipeline: SocketPipeline_T, fd: int32, offset: int64,
+                             length: int64): int32
   ## The same of an open file, which is duplicated: `fd` may be closed, and its position is not
   ## used, though on Windows moved. There `fd` is the value of a HANDLE (SocketPoll.h).
   ## SOCKET_EBADF...
@@ -1438,7 +1500,8 @@ proc SocketPipeline_from_stream*(pipeline: SocketPipeline_T, stream: SocketStrea
 proc SocketPipeline_from_memory*(pipeline: SocketPipeline_T, data: pointer, length: int64): int32
   ## `length` bytes of memory, lent until the pipeline has ended or is freed.
 
-proc SocketPipeline_from_callback*(pipeline: SocketPipeline_T, pull: SocketPull_T, user: pointer): int32
+proc SocketPipeline_from_callback*(pipeline: SocketPipeline_T, pull: SocketPull_T,
+                                   user: pointer): int32
   ## What `pull` (required) writes.
 
 proc SocketPipeline_to_file*(pipeline: SocketPipeline_T, path: cstring, existing: int32): int32
@@ -1457,7 +1520,8 @@ proc SocketPipeline_to_buf*(pipeline: SocketPipeline_T, buf: SocketBuf_T): int32
   ## Appends to a buffer, which is kept alive. It has to grow as far as it must: SOCKET_ELIMIT or
   ## SOCKET_ENOBUFS when it cannot, SOCKET_EBUSY when an operation or another thread has it.
 
-proc SocketPipeline_to_callback*(pipeline: SocketPipeline_T, push: SocketPush_T, user: pointer): int32
+proc SocketPipeline_to_callback*(pipeline: SocketPipeline_T, push: SocketPush_T,
+                                 user: pointer): int32
   ## Hands each piece or unit to `push` (required).
 
 proc SocketPipeline_add_limit*(pipeline: SocketPipeline_T, bytes: int64, strict: int32): int32
@@ -1470,22 +1534,26 @@ proc SocketPipeline_add_count*(pipeline: SocketPipeline_T): int32
 proc SocketPipeline_get_count*(pipeline: SocketPipeline_T, counter: int32): int64
   ## What that counter says, also after the end. SOCKET_EINVAL: there is none of that number.
 
-proc SocketPipeline_add_lines*(pipeline: SocketPipeline_T, max_bytes: int64, keep_ends: int32): int32
+proc SocketPipeline_add_lines*(pipeline: SocketPipeline_T, max_bytes: int64,
+                               keep_ends: int32): int32
   ## Makes a unit of each line, of at most `max_bytes` (1 to SOCKET_PIPELINE_MAX_UNIT) without its
   ## end, LF or CR LF: with `keep_ends` 1 the end is part of the unit, so that no byte is changed,
   ## with 0 it is dropped. The last line may lack it. A longer line ends the pipeline with
   ## SOCKET_ELIMIT. 0.
 
-proc SocketPipeline_add_length_decode*(pipeline: SocketPipeline_T, prefix_bytes: int32, max_bytes: int64): int32
+proc SocketPipeline_add_length_decode*(pipeline: SocketPipeline_T, prefix_bytes: int32,
+                                       max_bytes: int64): int32
   ## Makes a unit of what follows each length of 1, 2 or 4 bytes in network order, without it.
   ## Longer than `max_bytes` (1 to SOCKET_PIPELINE_MAX_UNIT) is SOCKET_ELIMIT, an end inside of a
   ## unit SOCKET_EPROTOCOL. 0.
 
-proc SocketPipeline_add_length_encode*(pipeline: SocketPipeline_T, prefix_bytes: int32, max_bytes: int64): int32
+proc SocketPipeline_add_length_encode*(pipeline: SocketPipeline_T, prefix_bytes: int32,
+                                       max_bytes: int64): int32
   ## Puts such a length before each unit. Longer ones than `max_bytes` or than the prefix can say
   ## are SOCKET_ELIMIT. What comes in no units is cut at these sizes. 0.
 
-proc SocketPipeline_add_transform*(pipeline: SocketPipeline_T, transform: SocketTransform_T, user: pointer): int32
+proc SocketPipeline_add_transform*(pipeline: SocketPipeline_T, transform: SocketTransform_T,
+                                   user: pointer): int32
   ## A transform of the program's own (required). 0. If it neither takes nor emits anything though
   ## more bytes wait for it than the high mark: SOCKET_ELIMIT.
 
@@ -1580,7 +1648,8 @@ proc SocketPoll_mod*(poll: SocketPoll_T, fd: int32, events: int32, data: pointer
   ## one-shot that has fired may fire once more. -1: ENOENT (open but not registered, or the number
   ## is another file now), EBADF (not open), EINVAL (bits as above), ENOMEM.
 
-proc SocketPoll_modify_events*(poll: SocketPoll_T, fd: int32, add_events: int32, remove_events: int32): int32
+proc SocketPoll_modify_events*(poll: SocketPoll_T, fd: int32, add_events: int32,
+                               remove_events: int32): int32
   ## Sets `add_events`, then clears `remove_events`, keeps the data and arms anew. Errors as for
   ## mod.
 
@@ -1661,13 +1730,15 @@ proc SocketResolver_set_cache*(entries: int32, found_ms: int32, failed_ms: int32
 proc SocketResolver_flush_cache*(): int32
   ## Forgets all that is remembered. 0 or SOCKET_ENOMEM. Any thread.
 
-proc SocketResolver_get_address*(future: SocketFuture_T, index: int32, `out`: cstring, capacity: int32): int32
+proc SocketResolver_get_address*(future: SocketFuture_T, index: int32, `out`: cstring,
+                                 capacity: int32): int32
   ## Writes address number `index`, from 0, as "192.0.2.1" or "2001:db8::1" with a final NUL into
   ## `out` (required, yours; 64 bytes are enough) and returns its length. SOCKET_ENOENT beyond the
   ## last, and for a future of another operation; SOCKET_EAGAIN while it has not ended;
   ## SOCKET_EINVAL if capacity is too small. Any thread.
 
-proc SocketResolver_set_hook*(loop: SocketLoop_T, hook: SocketResolverHook_T, cancel: SocketResolverCancel_T, user: pointer): int32
+proc SocketResolver_set_hook*(loop: SocketLoop_T, hook: SocketResolverHook_T,
+                              cancel: SocketResolverCancel_T, user: pointer): int32
   ## From now on names of this loop are asked of `hook` (NULL: of the process's threads again) with
   ## `user` (kept, not touched); questions under way stay where they are. `cancel` may be NULL.
   ## Answers of a hook are not cached. 0.
@@ -1696,7 +1767,8 @@ proc SocketSimulation_new_loop*(simulation: SocketSimulation_T): SocketLoop_T
   ## A loop in that world, whose backend's name is "simulation". The caller frees it, or the
   ## simulation does. NULL with SOCKET_ENOMEM.
 
-proc SocketSimulation_pair*(loop_a: SocketLoop_T, loop_b: SocketLoop_T, a: ptr SocketStream_T, b: ptr SocketStream_T): int32
+proc SocketSimulation_pair*(loop_a: SocketLoop_T, loop_b: SocketLoop_T, a: ptr SocketStream_T,
+                            b: ptr SocketStream_T): int32
   ## Two streams connected with each other, without a listener. They deliver no SOCKET_CONNECTED.
   ## 0, SOCKET_EINVAL (NULL, or loops that are not of the same simulation), SOCKET_ENOMEM.
 
@@ -1710,7 +1782,8 @@ proc SocketSimulation_run*(simulation: SocketSimulation_T, max_ms: int64): int32
 proc SocketSimulation_get_time*(simulation: SocketSimulation_T): int64
   ## Virtual nanoseconds since the beginning.
 
-proc SocketSimulation_set_delay*(simulation: SocketSimulation_T, min_us: int32, max_us: int32): int32
+proc SocketSimulation_set_delay*(simulation: SocketSimulation_T, min_us: int32,
+                                 max_us: int32): int32
   ## How long what is sent is on its way, in microseconds: drawn anew for each piece, which never
   ## overtakes another of its connection. SOCKET_EINVAL unless 0 <= min_us <= max_us.
 
@@ -1779,14 +1852,16 @@ proc SocketStream_new_fd*(loop: SocketLoop_T, fd: int32): SocketStream_T
   ## (a listening socket), SOCKET_ENOTCONN, SOCKET_ENOTSUP (a socket of datagrams or packets; a
   ## simulated loop), SOCKET_EAFNOSUPPORT (another family) or SOCKET_ENOMEM.
 
-proc SocketStream_new_socketpair*(loop: SocketLoop_T, loop_b: SocketLoop_T, a: ptr SocketStream_T, b: ptr SocketStream_T): int32
+proc SocketStream_new_socketpair*(loop: SocketLoop_T, loop_b: SocketLoop_T, a: ptr SocketStream_T,
+                                  b: ptr SocketStream_T): int32
   ## Two unix sockets, each other's peers: *a on `loop`, *b on `loop_b`, or on `loop` if that is
   ## NULL. On Windows they are two TCP sockets of 127.0.0.1, which carry no descriptors and name no
   ## peer. Both loops are the calling thread's. a and b are required, and left alone on failure;
   ## the caller frees both streams. socketpair(2). 0, SOCKET_EINVAL, SOCKET_EMFILE, SOCKET_ENFILE,
   ## SOCKET_ENOMEM or SOCKET_ENOTSUP (a simulated loop).
 
-proc SocketStream_new_pipe*(loop: SocketLoop_T, reader: ptr SocketStream_T, writer: ptr SocketStream_T): int32
+proc SocketStream_new_pipe*(loop: SocketLoop_T, reader: ptr SocketStream_T,
+                            writer: ptr SocketStream_T): int32
   ## The two ends of a pipe, in the same way. pipe2(2). SOCKET_ENOTSUP on Windows
   ## (SOCKET_CAN_PIPES).
 
@@ -1794,11 +1869,13 @@ proc SocketStream_free*(stream: ptr SocketStream_T)
   ## Closes the socket at once, dropping output that is still queued, and frees the handle; use
   ## SocketStream_close first where that output matters. NULL accepted; the variable is nulled.
 
-proc SocketStream_set_callback*(stream: SocketStream_T, callback: SocketCallback_T, user: pointer): int32
+proc SocketStream_set_callback*(stream: SocketStream_T, callback: SocketCallback_T,
+                                user: pointer): int32
   ## The stream's events go to `callback` with `user` (kept, not touched), or are pulled with
   ## `user` if callback is NULL. An accepted stream starts in pull delivery.
 
-proc SocketStream_move*(stream: SocketStream_T, loop: SocketLoop_T, callback: SocketCallback_T, user: pointer): int32
+proc SocketStream_move*(stream: SocketStream_T, loop: SocketLoop_T, callback: SocketCallback_T,
+                        user: pointer): int32
   ## Gives the connection to another loop, which any thread may own: for one listener that deals
   ## its connections out to many loops (SocketWorkers.h). On success `stream` is stale; on the
   ## other loop's thread a new stream arrives whose callback and user are those given here, and
@@ -1831,7 +1908,8 @@ proc SocketStream_write*(stream: SocketStream_T, data: pointer, length: int64): 
   ## (SocketAsync_write is under way), SOCKET_EPIPE, SOCKET_ECONNRESET or SOCKET_ENOMEM: the stream
   ## is broken, what was queued is dropped, and SOCKET_CLOSED follows with the code. send(2).
 
-proc SocketStream_write_ref*(stream: SocketStream_T, data: pointer, length: int64, release: SocketRelease_T, user: pointer): int64
+proc SocketStream_write_ref*(stream: SocketStream_T, data: pointer, length: int64,
+                             release: SocketRelease_T, user: pointer): int64
   ## The same without a copy: `data` must stay as it is until `release (data, user)` is called
   ## (required), which happens exactly once if this function returns 0 or more, and not at all if
   ## it fails.
@@ -1865,7 +1943,8 @@ proc SocketStream_set_nodelay*(stream: SocketStream_T, on: int32): int32
   ## and the options below: 0, SOCKET_ENOTCONN (not connected yet), SOCKET_ECLOSED, or
   ## SOCKET_ENOTSUP: this and keepalive are TCP's, the buffers are sockets'.
 
-proc SocketStream_set_keepalive*(stream: SocketStream_T, idle_s: int32, interval_s: int32, count: int32): int32
+proc SocketStream_set_keepalive*(stream: SocketStream_T, idle_s: int32, interval_s: int32,
+                                 count: int32): int32
   ## Probes an idle peer after idle_s seconds, then every interval_s seconds, and gives up with
   ## SOCKET_ETIMEDOUT after `count` unanswered: SO_KEEPALIVE, tcp(7). idle_s 0 switches it off, the
   ## default. SOCKET_EINVAL if negative.
@@ -1889,12 +1968,14 @@ proc SocketStream_get_fd*(stream: SocketStream_T): int32
   ## The descriptor, the stream's own: for getsockopt(2) and the like. SOCKET_ENOTCONN,
   ## SOCKET_ECLOSED.
 
-proc SocketStream_get_peer_credentials*(stream: SocketStream_T, pid: ptr int64, uid: ptr int64, gid: ptr int64): int32
+proc SocketStream_get_peer_credentials*(stream: SocketStream_T, pid: ptr int64, uid: ptr int64,
+                                        gid: ptr int64): int32
   ## Who the peer is, as the kernel knows it from when it connected or made the pair: its process,
   ## -1 where the system does not tell, its effective user and group. Each pointer may be NULL.
   ## SO_PEERCRED, unix(7); getpeereid(3). 0, SOCKET_ENOTCONN, SOCKET_ECLOSED or SOCKET_ENOTSUP.
 
-proc SocketStream_send_fds*(stream: SocketStream_T, data: pointer, length: int64, fds: ptr int32, count: int32): int64
+proc SocketStream_send_fds*(stream: SocketStream_T, data: pointer, length: int64, fds: ptr int32,
+                            count: int32): int64
   ## Sends `length` bytes, at least 1, with copies of `count` descriptors, 1 to 16, which arrive
   ## with the first of them; yours stay yours and may be closed at once. All or nothing:
   ## descriptors cannot be queued, so SOCKET_EAGAIN says that output is queued or the kernel has no
@@ -1933,7 +2014,8 @@ proc SocketTimer_free*(timer: ptr SocketTimer_T)
   ## Stops and frees it; no event of it is delivered any more. NULL accepted; the variable is
   ## nulled.
 
-proc SocketTimer_set_callback*(timer: SocketTimer_T, callback: SocketCallback_T, user: pointer): int32
+proc SocketTimer_set_callback*(timer: SocketTimer_T, callback: SocketCallback_T,
+                               user: pointer): int32
   ## SOCKET_TIMER goes to `callback` with `user` (kept, not touched), or is pulled if callback is
   ## NULL.
 
@@ -1970,7 +2052,8 @@ proc SocketWatch_free*(watch: ptr SocketWatch_T)
   ## Ends the watch and frees it; no event of it is delivered any more. NULL accepted; the variable
   ## is nulled.
 
-proc SocketWatch_set_callback*(watch: SocketWatch_T, callback: SocketCallback_T, user: pointer): int32
+proc SocketWatch_set_callback*(watch: SocketWatch_T, callback: SocketCallback_T,
+                               user: pointer): int32
   ## SOCKET_READY goes to `callback` with `user` (kept, not touched), or is pulled if callback is
   ## NULL. A pulled event is reported once for each SocketLoop_wait while the descriptor stays
   ## ready.
@@ -1999,7 +2082,8 @@ proc SocketWorkers_set_pinning*(workers: SocketWorkers_T, on: int32): int32
 proc SocketWorkers_processors*(): int32
   ## Processors that the calling thread may use, sched_getaffinity(2): what a `count` of 0 means.
 
-proc SocketWorkers_start*(workers: SocketWorkers_T, count: int32, setup: SocketWorkersSetup_T, user: pointer): int32
+proc SocketWorkers_start*(workers: SocketWorkers_T, count: int32, setup: SocketWorkersSetup_T,
+                          user: pointer): int32
   ## Starts `count` threads (0: SocketWorkers_processors()), at most SOCKET_WORKERS_MAX, calls
   ## `setup` (NULL: none) with `user` (kept, not touched) on each, and once all of them have
   ## returned 0 lets the loops run: events are pushed, since nobody pulls there. All signals are

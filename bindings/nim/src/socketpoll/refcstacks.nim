@@ -2,12 +2,12 @@
 #
 # refc does not count what stacks refer to: when it collects, it reads the stack instead, from the
 # running end to one bottom, and can read no other (see coroutines.nim). So it does not collect
-# while there are coroutines, except here: between two turns, on the thread's own stack, on a stack
-# that was made for this and above whose end, in one piece with it, lie copies of the words in use on
-# all other stacks. refc moves nothing, so copies hold as well as originals. The rest of the time
-# refc only has to know whether an address is on the running stack (`isOnStack`): for that it is told
-# the running stack's bottom at every switch.
-# Without -d:nimCoroutines there are no coroutines (`newCoroutine` says so), and nothing else changes.
+# while there are coroutines, except here: between two turns, on the thread's own stack, on a
+# stack that was made for this and above whose end, in one piece with it, lie copies of the words
+# in use on all other stacks. refc moves nothing, so copies hold as well as originals. The rest of
+# the time refc only has to know whether an address is on the running stack (`isOnStack`): for
+# that it is told the running stack's bottom at every switch. Without -d:nimCoroutines there are
+# no coroutines (`newCoroutine` says so), and nothing else changes.
 proc activeBottom(): pointer {.cdecl, importc: "GC_getActiveStack".}
 
 proc lowNative(stack: ptr CStack): pointer {.importc: "socketpoll_stack_low", cdecl.}

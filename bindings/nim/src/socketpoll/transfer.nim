@@ -48,9 +48,11 @@ proc checked(pipeline: Pipeline; code: int32; what: string): Pipeline =
   discard check(code, pipeline.what)
   pipeline
 
-proc fromFile*(pipeline: Pipeline; path: string; offset = 0; length = -1): Pipeline {.discardable.} =
+proc fromFile*(pipeline: Pipeline; path: string; offset = 0;
+               length = -1): Pipeline {.discardable.} =
   ## Source: a file, or `length` bytes of it.
-  pipeline.checked(SocketPipeline_from_file(pipeline.core, cstring(path), offset, length), "from " & path)
+  pipeline.checked(SocketPipeline_from_file(pipeline.core, cstring(path), offset, length),
+                   "from " & path)
 
 proc fromSocket*(pipeline: Pipeline; socket: AsyncSocket): Pipeline {.discardable.} =
   ## Source: what a connection receives, up to its end. It is not closed.
@@ -63,7 +65,8 @@ proc fromText*(pipeline: Pipeline; text: string): Pipeline {.discardable.} =
   pipeline.checked(SocketPipeline_from_memory(pipeline.core, cstring(pipeline.lent), text.len),
                    "from " & $text.len & " bytes")
 
-proc toFile*(pipeline: Pipeline; path: string; existing = SOCKET_FILE_REPLACE): Pipeline {.discardable.} =
+proc toFile*(pipeline: Pipeline; path: string;
+             existing = SOCKET_FILE_REPLACE): Pipeline {.discardable.} =
   ## Sink: a file. `existing` says what happens to one that is there: `SOCKET_FILE_...`.
   pipeline.checked(SocketPipeline_to_file(pipeline.core, cstring(path), existing), "to " & path)
 
@@ -92,4 +95,5 @@ proc sendFile*(socket: AsyncSocket; path: string; timeoutMs = -1): int {.discard
 proc relay*(source, target: AsyncSocket; timeoutMs = -1): int {.discardable.} =
   ## Sends to `target` what `source` receives, up to its end.
   let operation = source.loop.newOperation("relay " & $source & " to " & $target)
-  int(operation.prepare(SocketAsync_splice(source.native, target.native, -1, int32(timeoutMs))).wait())
+  let future = SocketAsync_splice(source.native, target.native, -1, int32(timeoutMs))
+  int(operation.prepare(future).wait())

@@ -34,7 +34,8 @@ proc work(start: Start) {.thread.} =
       if not loop.isNil: loop.close()
       return
     try: loop.run(forever = true)
-    except CatchableError as error: stderr.writeLine "worker ended with ", error.name, ": ", error.msg
+    except CatchableError as error:
+      stderr.writeLine "worker ended with ", error.name, ": ", error.msg
     loop.close()
 
 proc stop*(workers: Workers) =
