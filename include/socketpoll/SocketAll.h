@@ -44,6 +44,7 @@
 #include "SocketResolver.h"
 #include "SocketSimulation.h"
 #include "SocketStream.h"
+#include "SocketTLS.h"
 #include "SocketTimer.h"
 #include "SocketVersion.h"
 #include "SocketWatch.h"

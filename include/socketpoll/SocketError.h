@@ -57,6 +57,20 @@
   X(SOCKET_ENAMETOOLONG, -54, "name too long")                                                     \
   X(SOCKET_EIO, -55, "input/output error")                                                         \
   X(SOCKET_EMSGSIZE, -56, "message too long for the transport")                                    \
+  X(SOCKET_ETLS, -60, "not TLS, or damaged on its way")                                            \
+  X(SOCKET_EALERT, -61, "the peer refused the TLS connection")                                     \
+  X(SOCKET_ENOCOMMON, -62, "no version, cipher suite or protocol of TLS in common")                \
+  X(SOCKET_ECUTOFF, -63, "cut off before the end that TLS announces")                              \
+  X(SOCKET_ECERT_EXPIRED, -64, "the certificate has expired")                                      \
+  X(SOCKET_ECERT_NOT_YET, -65, "the certificate is not valid yet")                                 \
+  X(SOCKET_ECERT_ISSUER, -66, "the certificate is not from an authority that is trusted")          \
+  X(SOCKET_ECERT_NAME, -67, "the certificate is for another host")                                 \
+  X(SOCKET_ECERT_REVOKED, -68, "the certificate was revoked")                                      \
+  X(SOCKET_ECERT_PIN, -69, "the certificate has none of the pinned keys")                          \
+  X(SOCKET_ECERT_MISSING, -70, "the peer sent no certificate")                                     \
+  X(SOCKET_ECERT, -71, "the certificate is not good for this")                                     \
+  X(SOCKET_ECREDENTIAL, -72, "not a usable certificate or private key")                            \
+  X(SOCKET_EPASSWORD, -73, "the private key is encrypted, and not with this password")             \
   X(SOCKET_EUNKNOWN, -99, "unknown system error")
 
 #define SOCKET_ERROR_ENUMERATOR(name, code, text) name = code,

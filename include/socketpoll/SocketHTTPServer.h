@@ -12,6 +12,7 @@
 
 #include "SocketHTTP.h"
 #include "SocketListener.h"
+#include "SocketTLS.h"
 
 typedef struct SocketHTTPServer *SocketHTTPServer_T;
 
@@ -81,6 +82,10 @@ SOCKET_API int SocketHTTPServer_listen(SocketHTTPServer_T server, const char *ad
 /* Listens on a socket that listens already, as SocketListener_listen_fd does, with the same errors.
  */
 SOCKET_API int SocketHTTPServer_listen_fd(SocketHTTPServer_T server, int fd);
+
+/* HTTPS: what is listened on from here on, by either of these, begins each connection with a
+ * handshake, as SocketListener_set_tls does, with its errors. NULL: without any more. */
+SOCKET_API int SocketHTTPServer_set_tls(SocketHTTPServer_T server, SOCKET_NULLABLE SocketTLS_T tls);
 
 /* Whether the servers of several loops share the port: enum SocketReuseport, for every later
  * SocketHTTPServer_listen. 0 or SOCKET_EINVAL. */

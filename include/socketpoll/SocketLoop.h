@@ -135,19 +135,21 @@ SOCKET_API int SocketLoop_get_timeout(SocketLoop_T loop);
 
 /* What a loop counts, from its beginning on; times in nanoseconds. */
 enum SocketStat {
-  SOCKET_STAT_TURNS = 0,   /* turns of the loop; each asks the kernel once */
-  SOCKET_STAT_WAITS,       /* turns that had nothing to do and might wait in the kernel */
-  SOCKET_STAT_WAIT_NS,     /* time spent in the kernel's waits: what is missing was work */
-  SOCKET_STAT_LONGEST_NS,  /* the longest time from a wait's end to the next one's beginning */
-  SOCKET_STAT_PUSHED,      /* events that went to a SocketCallback_T */
-  SOCKET_STAT_PULLED,      /* events that SocketLoop_wait handed out */
-  SOCKET_STAT_POSTS,       /* what other threads posted and this one took up */
-  SOCKET_STAT_TIMERS,      /* deadlines that passed: timers, timeouts, retries */
-  SOCKET_STAT_DESCRIPTORS, /* now: descriptors in the kernel's set */
-  SOCKET_STAT_OBJECTS,     /* now: handles that stand on the loop, the library's own included */
-  SOCKET_STAT_RECEIVED,    /* bytes that streams received, HTTP's included */
-  SOCKET_STAT_SENT,        /* bytes that streams sent, HTTP's included; splice(2) aside */
-  SOCKET_STAT_COUNT        /* how many there are */
+  SOCKET_STAT_TURNS = 0,      /* turns of the loop; each asks the kernel once */
+  SOCKET_STAT_WAITS,          /* turns that had nothing to do and might wait in the kernel */
+  SOCKET_STAT_WAIT_NS,        /* time spent in the kernel's waits: what is missing was work */
+  SOCKET_STAT_LONGEST_NS,     /* the longest time from a wait's end to the next one's beginning */
+  SOCKET_STAT_PUSHED,         /* events that went to a SocketCallback_T */
+  SOCKET_STAT_PULLED,         /* events that SocketLoop_wait handed out */
+  SOCKET_STAT_POSTS,          /* what other threads posted and this one took up */
+  SOCKET_STAT_TIMERS,         /* deadlines that passed: timers, timeouts, retries */
+  SOCKET_STAT_DESCRIPTORS,    /* now: descriptors in the kernel's set */
+  SOCKET_STAT_OBJECTS,        /* now: handles that stand on the loop, the library's own included */
+  SOCKET_STAT_RECEIVED,       /* bytes that streams received, HTTP's included */
+  SOCKET_STAT_SENT,           /* bytes that streams sent, HTTP's included; splice(2) aside */
+  SOCKET_STAT_TLS_HANDSHAKES, /* of listeners and servers: those that came to their end */
+  SOCKET_STAT_TLS_FAILED,     /* and those that did not */
+  SOCKET_STAT_COUNT           /* how many there are */
 };
 
 /* One of these, enum SocketStat. The numbers of a loop that runs meanwhile are of slightly

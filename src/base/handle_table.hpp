@@ -38,6 +38,7 @@ enum class HandleKind : uint8_t {
   simulation,
   query,
   completion_port,
+  tls,
 };
 
 // What the caller holds, as the integer inside the opaque pointer. 0 is no handle.

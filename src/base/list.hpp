@@ -48,7 +48,10 @@ public:
 
   bool empty() const noexcept { return head_.next_ == &head_; }
   void push_back(T &element) noexcept { node(element).insert_before(head_); }
-  void push_front(T &element) noexcept { node(element).insert_before(*head_.next_); }
+  void push_front(T &element) noexcept {
+    node(element).unlink(); // it may be the first, and has no place before itself
+    node(element).insert_before(*head_.next_);
+  }
   T *front() noexcept { return empty() ? nullptr : element(head_.next_); }
   T *back() noexcept { return empty() ? nullptr : element(head_.previous_); }
   T *next(T &current) noexcept {

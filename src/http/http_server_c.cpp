@@ -3,6 +3,7 @@
 
 #include "http/server.hpp"
 #include "net/object_c.hpp"
+#include "net/tls/config_handle.hpp"
 
 using namespace socketpoll;
 using http::Limits;
@@ -61,6 +62,15 @@ int SocketHTTPServer_listen(SocketHTTPServer_T server, const char *address) {
 
 int SocketHTTPServer_listen_fd(SocketHTTPServer_T server, int fd) {
   return with<Server>(server, [&](Server &self) { return self.listen_on(fd); });
+}
+
+int SocketHTTPServer_set_tls(SocketHTTPServer_T server, SocketTLS_T tls) {
+  return with<Server>(server, [&](Server &self) -> Status {
+    auto config = tls::for_listening(tls);
+    if (!config.ok()) return config.error();
+    self.set_tls(config.take());
+    return {};
+  });
 }
 
 int SocketHTTPServer_set_reuseport(SocketHTTPServer_T server, int how) {

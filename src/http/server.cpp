@@ -83,6 +83,7 @@ template <class Listen> Status Server::add_endpoint(Listen &&listen) {
   auto endpoint = std::make_unique<Endpoint>(*this, static_cast<uint16_t>(endpoints_.size()));
   endpoints_.reserve(endpoints_.size() + 1);
   endpoint->acceptor.set_limit(static_cast<int>(limits_.max_connections));
+  if (tls_) endpoint->acceptor.set_tls(tls_);
   const Status status = listen(endpoint->acceptor);
   if (status.ok()) endpoints_.push_back(std::move(endpoint));
   return status;

@@ -59,6 +59,7 @@ public:
   Status listen_on(int fd);
   Result<int> port() const noexcept;
   Result<int> listen_fd() const noexcept;
+  void set_tls(Ref<tls::Config> config) noexcept { tls_ = std::move(config); }
   Status set_reuseport(int how) noexcept;
   Status set_stop_grace(int64_t ms) noexcept;
   Status stop(int timeout_ms);
@@ -125,6 +126,7 @@ private:
   DateCache date_cache_;
   std::string_view date_;
   uint64_t date_turn_ = 0;
+  Ref<tls::Config> tls_;
   int reuseport_ = SOCKET_REUSEPORT_OFF;
   int64_t stop_grace_ms_ = 0;
   int64_t stop_deadline_ns_ = INT64_MAX;

@@ -1,6 +1,7 @@
 #include "net/loop.hpp"
 
 #include "base/error.hpp"
+#include "net/tls/room.hpp"
 
 #include <algorithm>
 #include <climits>
@@ -49,6 +50,7 @@ public:
       : loop_(loop), scratch_(std::make_unique_for_overwrite<char[]>(kScratchBytes)),
         active_(std::exchange(loop.active_, nullptr)), handled_(loop.handled_) {
     scratch_.swap(loop.scratch_);
+    if (loop.tls_room_) cipher_ = loop.tls_room_->exchange_cipher({});
     loop.depth_++;
     if (active_) held_here_ = active_->hold_reading(true);
   }
@@ -60,11 +62,12 @@ public:
     loop_.active_ = active_;
     loop_.handled_ += handled_;
     scratch_.swap(loop_.scratch_);
+    if (cipher_) loop_.tls_room_->exchange_cipher(std::move(cipher_));
   }
 
 private:
   Loop &loop_;
-  std::unique_ptr<char[]> scratch_;
+  std::unique_ptr<char[]> scratch_, cipher_;
   Watch *active_;
   int handled_;
   bool held_here_ = false;
@@ -140,10 +143,17 @@ Result<HandleWord> Loop::create(std::unique_ptr<Poller> poller, std::unique_ptr<
   return handle;
 }
 
+Loop::Loop() = default;
+
 Loop::~Loop() {
   reclaim();
   for (auto *list : {&posts_, &push_ready_, &delivering_, &pull_ready_})
     while (Deliverable *post = list->pop_front()) std::unique_ptr<Deliverable>{post};
+}
+
+tls::Room &Loop::tls_room() {
+  if (!tls_room_) tls_room_ = std::make_unique<tls::Room>();
+  return *tls_room_;
 }
 
 Status Loop::close() noexcept {

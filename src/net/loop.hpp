@@ -29,6 +29,9 @@
 
 namespace socketpoll {
 
+namespace tls {
+class Room;
+}
 struct DeferredTag;
 
 // A call that must not be made from inside the program's own call, made in the next delivery.
@@ -96,6 +99,8 @@ public:
     if (!pipes_) pipes_ = std::make_unique<PipePool>(*this);
     return *pipes_;
   }
+  // Throws std::bad_alloc.
+  tls::Room &tls_room();
   ResolverHook &resolver_hook() noexcept { return resolver_hook_; }
   // The time at which this turn began to dispatch, CLOCK_MONOTONIC. Outside the loop's turns, and
   // late in a long one, it is old: what starts a deadline asks the clock.
@@ -135,7 +140,7 @@ public:
   void changed(Watch &watch) noexcept { changed_.push_back(watch); }
   void defer(Deferred &deferred) noexcept { deferred_.push_back(deferred); }
   // The event that is being delivered hands out bytes of this descriptor's, as a dispatch does.
-  void delivers_bytes_of(Watch &watch) noexcept { active_ = &watch; }
+  void delivers_bytes_of(Watch *watch) noexcept { active_ = watch; }
   // An event was queued to be pulled.
   void count_event() noexcept { handled_++; }
   void count_pushed() noexcept {
@@ -150,7 +155,7 @@ public:
 private:
   class Running;
   class Nested;
-  Loop() = default;
+  Loop();
   Status run_until(bool (*met)(void *), void *condition, int timeout_ms);
   Status take_ownership() noexcept;
 
@@ -208,6 +213,7 @@ private:
   ChunkPool chunks_;
   TimerHeap timers_;
   std::unique_ptr<PipePool> pipes_;
+  std::unique_ptr<tls::Room> tls_room_;
   ChunkRef receive_chunk_;
   std::vector<ChunkRef> lent_;
 

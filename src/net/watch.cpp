@@ -33,6 +33,7 @@ bool Watch::hold_reading(bool on) noexcept {
   if (reading_held_ == on) return false;
   reading_held_ = on;
   if (fd_ >= 0) want(wanted_);
+  if (!on) on_released();
   return true;
 }
 

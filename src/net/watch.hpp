@@ -42,6 +42,8 @@ public:
   bool reading_held() const noexcept { return reading_held_; }
 
   virtual void on_ready(int events) = 0;
+  // Held no longer.
+  virtual void on_released() noexcept {}
   // The kernel refused what was wanted: SOCKET_ENOSPC, SOCKET_ENOMEM, SOCKET_EBADF...
   virtual void on_refused(int code) noexcept = 0;
   // on_ready threw std::bad_alloc.

@@ -20,6 +20,7 @@
 #include "SocketResolver.h"
 #include "SocketSimulation.h"
 #include "SocketStream.h"
+#include "SocketTLS.h"
 #include "SocketTimer.h"
 #include "SocketVersion.h"
 #include "SocketWatch.h"
@@ -42,6 +43,7 @@ enum kind {
   KIND_SocketWorkers_T,
   KIND_SocketSimulation_T,
   KIND_SocketCompletionPort_T,
+  KIND_SocketTLS_T,
   KIND_SocketQuery_T,
   KIND_SocketHTTP_T,
   KIND_COUNT
@@ -194,6 +196,16 @@ static int alive_SocketCompletionPort_T(void *word) {
 }
 #endif
 
+#if defined(TEST_TLS)
+static void *make_SocketTLS_T(void) {
+  return (void *)SocketTLS_new_client();
+}
+static void free_SocketTLS_T(void *word) {
+  SocketTLS_T handle = (SocketTLS_T)word;
+  SocketTLS_free(&handle);
+}
+#endif
+
 static const struct recipe recipes[] = {
     {"SocketPoll_T", make_SocketPoll_T, free_SocketPoll_T, alive_SocketPoll_T},
     {"SocketLoop_T", make_SocketLoop_T, free_SocketLoop_T, NULL},
@@ -214,6 +226,11 @@ static const struct recipe recipes[] = {
     {"SocketCompletionPort_T", NULL, NULL, NULL},
 #else
     {"SocketCompletionPort_T", make_SocketCompletionPort_T, free_SocketCompletionPort_T, alive_SocketCompletionPort_T},
+#endif
+#if !defined(TEST_TLS)
+    {"SocketTLS_T", NULL, NULL, NULL},
+#else
+    {"SocketTLS_T", make_SocketTLS_T, free_SocketTLS_T, NULL},
 #endif
     {"SocketQuery_T", NULL, NULL, NULL},
     {"SocketHTTP_T", NULL, NULL, NULL},
@@ -382,6 +399,8 @@ EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_use, SocketHTTPServer_use(han
 EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_static, SocketHTTPServer_static(handle, "text", "text", 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_listen, SocketHTTPServer_listen(handle, "text"), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_listen_fd, SocketHTTPServer_listen_fd(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_set_tls, SocketHTTPServer_set_tls(handle, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketHTTPServer_set_tls_tls, handle ? SocketHTTPServer_set_tls((SocketHTTPServer_T)live_handle(KIND_SocketHTTPServer_T), handle) : SOCKET_EBADHANDLE, SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_set_reuseport, SocketHTTPServer_set_reuseport(handle, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_get_port, SocketHTTPServer_get_port(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketHTTPServer_T, SocketHTTPServer_get_fd, SocketHTTPServer_get_fd(handle), SOCKET_EBADHANDLE)
@@ -555,6 +574,45 @@ EXPECT_NUMBER(SocketStream_T, SocketStream_take_fds, SocketStream_take_fds(handl
 EXPECT_NUMBER(SocketStream_T, SocketStream_set_raw, SocketStream_set_raw(handle, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketStream_T, SocketStream_get_window, SocketStream_get_window(handle, NULL, NULL), SOCKET_EBADHANDLE)
 
+/* SocketTLS.h */
+EXPECT_FREE(SocketTLS_T, SocketTLS_free)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_add_certificate_files, SocketTLS_add_certificate_files(handle, "text", "text", "text"), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_add_certificate, SocketTLS_add_certificate(handle, "text", NULL, 0, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_replace_certificate, SocketTLS_replace_certificate(handle, 0, NULL, 0, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_reload, SocketTLS_reload(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_password, SocketTLS_set_password(handle, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_staple, SocketTLS_set_staple(handle, 0, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_add_authorities, SocketTLS_add_authorities(handle, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_add_authorities_file, SocketTLS_add_authorities_file(handle, "text"), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_system_authorities, SocketTLS_set_system_authorities(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_client_check, SocketTLS_set_client_check(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_add_pin, SocketTLS_add_pin(handle, "text"), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_trust_anybody_without_verification, SocketTLS_trust_anybody_without_verification(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_policy, SocketTLS_set_policy(handle, "text"), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_alpn, SocketTLS_set_alpn(handle, "text"), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_tickets, SocketTLS_set_tickets(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_ticket_keys, SocketTLS_set_ticket_keys(handle, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_get_ticket_keys, SocketTLS_get_ticket_keys(handle, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_sessions, SocketTLS_set_sessions(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_key_log, SocketTLS_set_key_log(handle, "text"), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_handshake_timeout, SocketTLS_set_handshake_timeout(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_max_handshakes, SocketTLS_set_max_handshakes(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NULL(SocketLoop_T, SocketStream_connect_tls, SocketStream_connect_tls(handle, "text", NULL, "text", 0))
+EXPECT_NULL(SocketTLS_T, SocketStream_connect_tls_tls, handle ? SocketStream_connect_tls((SocketLoop_T)live_handle(KIND_SocketLoop_T), "text", handle, "text", 0) : NULL)
+EXPECT_NULL(SocketLoop_T, SocketAsync_connect_tls, SocketAsync_connect_tls(handle, "text", NULL, "text", 0))
+EXPECT_NULL(SocketTLS_T, SocketAsync_connect_tls_tls, handle ? SocketAsync_connect_tls((SocketLoop_T)live_handle(KIND_SocketLoop_T), "text", handle, "text", 0) : NULL)
+EXPECT_NUMBER(SocketStream_T, SocketStream_start_tls, SocketStream_start_tls(handle, NULL, "text", 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketStream_start_tls_tls, handle ? SocketStream_start_tls((SocketStream_T)live_handle(KIND_SocketStream_T), handle, "text", 0) : SOCKET_EBADHANDLE, SOCKET_EBADHANDLE)
+EXPECT_NULL(SocketStream_T, SocketStream_get_tls_version, SocketStream_get_tls_version(handle))
+EXPECT_NULL(SocketStream_T, SocketStream_get_tls_suite, SocketStream_get_tls_suite(handle))
+EXPECT_NUMBER(SocketStream_T, SocketStream_get_tls_alpn, SocketStream_get_tls_alpn(handle, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_get_tls_server, SocketStream_get_tls_server(handle, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_is_tls_resumed, SocketStream_is_tls_resumed(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_get_tls_certificate, SocketStream_get_tls_certificate(handle, 0, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketStream_T, SocketStream_get_tls_failure, SocketStream_get_tls_failure(handle, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketListener_T, SocketListener_set_tls, SocketListener_set_tls(handle, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketListener_set_tls_tls, handle ? SocketListener_set_tls((SocketListener_T)live_handle(KIND_SocketListener_T), handle) : SOCKET_EBADHANDLE, SOCKET_EBADHANDLE)
+
 /* SocketTimer.h */
 EXPECT_NULL(SocketLoop_T, SocketTimer_new, SocketTimer_new(handle))
 EXPECT_FREE(SocketTimer_T, SocketTimer_free)
@@ -667,6 +725,31 @@ WITHOUT_EXPECT_ERROR(SocketStream_get_local_out, SocketStream_get_local((SocketS
 WITHOUT_EXPECT_ERROR(SocketStream_send_fds_data, SocketStream_send_fds((SocketStream_T)live_handle(KIND_SocketStream_T), NULL, 1, (void *)scratch, 1), SOCKET_EINVAL)
 WITHOUT_EXPECT_ERROR(SocketStream_send_fds_fds, SocketStream_send_fds((SocketStream_T)live_handle(KIND_SocketStream_T), (void *)scratch, 1, NULL, 1), SOCKET_EINVAL)
 WITHOUT_EXPECT_ERROR(SocketStream_take_fds_out, SocketStream_take_fds((SocketStream_T)live_handle(KIND_SocketStream_T), NULL, 1), SOCKET_EINVAL)
+WITHOUT_EXPECT_ERROR(SocketTLS_add_certificate_files_chain_path, SocketTLS_add_certificate_files((SocketTLS_T)live_handle(KIND_SocketTLS_T), "text", NULL, "text"), SOCKET_EINVAL)
+WITHOUT_EXPECT_ERROR(SocketTLS_add_certificate_files_key_path, SocketTLS_add_certificate_files((SocketTLS_T)live_handle(KIND_SocketTLS_T), "text", "text", NULL), SOCKET_EINVAL)
+WITHOUT_EXPECT_ERROR(SocketTLS_add_certificate_chain, SocketTLS_add_certificate((SocketTLS_T)live_handle(KIND_SocketTLS_T), "text", NULL, 1, (void *)scratch, 1), SOCKET_EINVAL)
+WITHOUT_EXPECT_ERROR(SocketTLS_add_certificate_key, SocketTLS_add_certificate((SocketTLS_T)live_handle(KIND_SocketTLS_T), "text", (void *)scratch, 1, NULL, 1), SOCKET_EINVAL)
+WITHOUT_EXPECT_ERROR(SocketTLS_replace_certificate_chain, SocketTLS_replace_certificate((SocketTLS_T)live_handle(KIND_SocketTLS_T), 1, NULL, 1, (void *)scratch, 1), SOCKET_EINVAL)
+WITHOUT_EXPECT_ERROR(SocketTLS_replace_certificate_key, SocketTLS_replace_certificate((SocketTLS_T)live_handle(KIND_SocketTLS_T), 1, (void *)scratch, 1, NULL, 1), SOCKET_EINVAL)
+WITHOUT_EXPECT_ERROR(SocketTLS_add_authorities_bytes, SocketTLS_add_authorities((SocketTLS_T)live_handle(KIND_SocketTLS_T), NULL, 1), SOCKET_EINVAL)
+WITHOUT_EXPECT_ERROR(SocketTLS_add_authorities_file_path, SocketTLS_add_authorities_file((SocketTLS_T)live_handle(KIND_SocketTLS_T), NULL), SOCKET_EINVAL)
+WITHOUT_EXPECT_ERROR(SocketTLS_add_pin_pin, SocketTLS_add_pin((SocketTLS_T)live_handle(KIND_SocketTLS_T), NULL), SOCKET_EINVAL)
+WITHOUT_EXPECT_ERROR(SocketTLS_set_policy_policy, SocketTLS_set_policy((SocketTLS_T)live_handle(KIND_SocketTLS_T), NULL), SOCKET_EINVAL)
+WITHOUT_EXPECT_ERROR(SocketTLS_set_alpn_protocols, SocketTLS_set_alpn((SocketTLS_T)live_handle(KIND_SocketTLS_T), NULL), SOCKET_EINVAL)
+WITHOUT_EXPECT_ERROR(SocketTLS_get_ticket_keys_out, SocketTLS_get_ticket_keys((SocketTLS_T)live_handle(KIND_SocketTLS_T), NULL, 1), SOCKET_EINVAL)
+WITHOUT_EXPECT_NULL(SocketStream_connect_tls_address, SocketStream_connect_tls((SocketLoop_T)live_handle(KIND_SocketLoop_T), NULL, (SocketTLS_T)live_handle(KIND_SocketTLS_T), "text", 1))
+WITHOUT_EXPECT_NULL(SocketAsync_connect_tls_address, SocketAsync_connect_tls((SocketLoop_T)live_handle(KIND_SocketLoop_T), NULL, (SocketTLS_T)live_handle(KIND_SocketTLS_T), "text", 1))
+WITHOUT_EXPECT_ERROR(SocketStream_get_tls_alpn_out, SocketStream_get_tls_alpn((SocketStream_T)live_handle(KIND_SocketStream_T), NULL, 1), SOCKET_EINVAL)
+WITHOUT_EXPECT_ERROR(SocketStream_get_tls_server_out, SocketStream_get_tls_server((SocketStream_T)live_handle(KIND_SocketStream_T), NULL, 1), SOCKET_EINVAL)
+WITHOUT_EXPECT_ERROR(SocketStream_get_tls_certificate_out, SocketStream_get_tls_certificate((SocketStream_T)live_handle(KIND_SocketStream_T), 1, NULL, 1), SOCKET_EINVAL)
+WITHOUT_EXPECT_ERROR(SocketStream_get_tls_failure_out, SocketStream_get_tls_failure((SocketStream_T)live_handle(KIND_SocketStream_T), NULL, 1), SOCKET_EINVAL)
+WITHOUT_EXPECT_ERROR(SocketTLS_describe_certificate_der, SocketTLS_describe_certificate(NULL, 1, (void *)scratch, 1), SOCKET_EINVAL)
+WITHOUT_EXPECT_ERROR(SocketTLS_describe_certificate_out, SocketTLS_describe_certificate((void *)scratch, 1, NULL, 1), SOCKET_EINVAL)
+WITHOUT_EXPECT_ERROR(SocketTLS_fingerprint_certificate, SocketTLS_fingerprint(NULL, 1, (void *)scratch, 1), SOCKET_EINVAL)
+WITHOUT_EXPECT_ERROR(SocketTLS_fingerprint_out, SocketTLS_fingerprint((void *)scratch, 1, NULL, 1), SOCKET_EINVAL)
+WITHOUT_EXPECT_ERROR(SocketTLS_make_certificate_names, SocketTLS_make_certificate(NULL, 1, 1, 1, "text", "text", (void *)scratch, 1, (void *)scratch, 1), SOCKET_EINVAL)
+WITHOUT_EXPECT_ERROR(SocketTLS_make_certificate_certificate, SocketTLS_make_certificate("text", 1, 1, 1, "text", "text", NULL, 1, (void *)scratch, 1), SOCKET_EINVAL)
+WITHOUT_EXPECT_ERROR(SocketTLS_make_certificate_key, SocketTLS_make_certificate("text", 1, 1, 1, "text", "text", (void *)scratch, 1, NULL, 1), SOCKET_EINVAL)
 WITHOUT_EXPECT_ERROR(SocketWorkers_set_name_prefix, SocketWorkers_set_name((SocketWorkers_T)live_handle(KIND_SocketWorkers_T), NULL), SOCKET_EINVAL)
 
 int main(void) {
@@ -820,6 +903,8 @@ int main(void) {
       cmocka_unit_test(bad_SocketHTTPServer_static),
       cmocka_unit_test(bad_SocketHTTPServer_listen),
       cmocka_unit_test(bad_SocketHTTPServer_listen_fd),
+      cmocka_unit_test(bad_SocketHTTPServer_set_tls),
+      cmocka_unit_test(bad_SocketHTTPServer_set_tls_tls),
       cmocka_unit_test(bad_SocketHTTPServer_set_reuseport),
       cmocka_unit_test(bad_SocketHTTPServer_get_port),
       cmocka_unit_test(bad_SocketHTTPServer_get_fd),
@@ -976,6 +1061,43 @@ int main(void) {
       cmocka_unit_test(bad_SocketStream_take_fds),
       cmocka_unit_test(bad_SocketStream_set_raw),
       cmocka_unit_test(bad_SocketStream_get_window),
+      cmocka_unit_test(bad_SocketTLS_free),
+      cmocka_unit_test(bad_SocketTLS_add_certificate_files),
+      cmocka_unit_test(bad_SocketTLS_add_certificate),
+      cmocka_unit_test(bad_SocketTLS_replace_certificate),
+      cmocka_unit_test(bad_SocketTLS_reload),
+      cmocka_unit_test(bad_SocketTLS_set_password),
+      cmocka_unit_test(bad_SocketTLS_set_staple),
+      cmocka_unit_test(bad_SocketTLS_add_authorities),
+      cmocka_unit_test(bad_SocketTLS_add_authorities_file),
+      cmocka_unit_test(bad_SocketTLS_set_system_authorities),
+      cmocka_unit_test(bad_SocketTLS_set_client_check),
+      cmocka_unit_test(bad_SocketTLS_add_pin),
+      cmocka_unit_test(bad_SocketTLS_trust_anybody_without_verification),
+      cmocka_unit_test(bad_SocketTLS_set_policy),
+      cmocka_unit_test(bad_SocketTLS_set_alpn),
+      cmocka_unit_test(bad_SocketTLS_set_tickets),
+      cmocka_unit_test(bad_SocketTLS_set_ticket_keys),
+      cmocka_unit_test(bad_SocketTLS_get_ticket_keys),
+      cmocka_unit_test(bad_SocketTLS_set_sessions),
+      cmocka_unit_test(bad_SocketTLS_set_key_log),
+      cmocka_unit_test(bad_SocketTLS_set_handshake_timeout),
+      cmocka_unit_test(bad_SocketTLS_set_max_handshakes),
+      cmocka_unit_test(bad_SocketStream_connect_tls),
+      cmocka_unit_test(bad_SocketStream_connect_tls_tls),
+      cmocka_unit_test(bad_SocketAsync_connect_tls),
+      cmocka_unit_test(bad_SocketAsync_connect_tls_tls),
+      cmocka_unit_test(bad_SocketStream_start_tls),
+      cmocka_unit_test(bad_SocketStream_start_tls_tls),
+      cmocka_unit_test(bad_SocketStream_get_tls_version),
+      cmocka_unit_test(bad_SocketStream_get_tls_suite),
+      cmocka_unit_test(bad_SocketStream_get_tls_alpn),
+      cmocka_unit_test(bad_SocketStream_get_tls_server),
+      cmocka_unit_test(bad_SocketStream_is_tls_resumed),
+      cmocka_unit_test(bad_SocketStream_get_tls_certificate),
+      cmocka_unit_test(bad_SocketStream_get_tls_failure),
+      cmocka_unit_test(bad_SocketListener_set_tls),
+      cmocka_unit_test(bad_SocketListener_set_tls_tls),
       cmocka_unit_test(bad_SocketTimer_new),
       cmocka_unit_test(bad_SocketTimer_free),
       cmocka_unit_test(bad_SocketTimer_set_callback),
@@ -1081,6 +1203,31 @@ int main(void) {
       cmocka_unit_test(without_SocketStream_send_fds_data),
       cmocka_unit_test(without_SocketStream_send_fds_fds),
       cmocka_unit_test(without_SocketStream_take_fds_out),
+      cmocka_unit_test(without_SocketTLS_add_certificate_files_chain_path),
+      cmocka_unit_test(without_SocketTLS_add_certificate_files_key_path),
+      cmocka_unit_test(without_SocketTLS_add_certificate_chain),
+      cmocka_unit_test(without_SocketTLS_add_certificate_key),
+      cmocka_unit_test(without_SocketTLS_replace_certificate_chain),
+      cmocka_unit_test(without_SocketTLS_replace_certificate_key),
+      cmocka_unit_test(without_SocketTLS_add_authorities_bytes),
+      cmocka_unit_test(without_SocketTLS_add_authorities_file_path),
+      cmocka_unit_test(without_SocketTLS_add_pin_pin),
+      cmocka_unit_test(without_SocketTLS_set_policy_policy),
+      cmocka_unit_test(without_SocketTLS_set_alpn_protocols),
+      cmocka_unit_test(without_SocketTLS_get_ticket_keys_out),
+      cmocka_unit_test(without_SocketStream_connect_tls_address),
+      cmocka_unit_test(without_SocketAsync_connect_tls_address),
+      cmocka_unit_test(without_SocketStream_get_tls_alpn_out),
+      cmocka_unit_test(without_SocketStream_get_tls_server_out),
+      cmocka_unit_test(without_SocketStream_get_tls_certificate_out),
+      cmocka_unit_test(without_SocketStream_get_tls_failure_out),
+      cmocka_unit_test(without_SocketTLS_describe_certificate_der),
+      cmocka_unit_test(without_SocketTLS_describe_certificate_out),
+      cmocka_unit_test(without_SocketTLS_fingerprint_certificate),
+      cmocka_unit_test(without_SocketTLS_fingerprint_out),
+      cmocka_unit_test(without_SocketTLS_make_certificate_names),
+      cmocka_unit_test(without_SocketTLS_make_certificate_certificate),
+      cmocka_unit_test(without_SocketTLS_make_certificate_key),
       cmocka_unit_test(without_SocketWorkers_set_name_prefix),
       cmocka_unit_test(live_handles_are_unharmed),
   };

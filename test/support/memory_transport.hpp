@@ -104,6 +104,7 @@ public:
   int64_t queued() const noexcept override { return static_cast<int64_t>(output_.size()); }
   int64_t output_progress_ns() const noexcept override { return progress_ns_; }
   void set_low_mark(int64_t bytes) noexcept override { low_mark_ = bytes; }
+  int64_t low_mark() const noexcept override { return low_mark_; }
 
 private:
   enum class State : uint8_t { open, closing, closed };

@@ -12,7 +12,7 @@ from manifest import Unparsable
 class Recipe:
     make: str           # an expression that makes a live handle; `loop` is a live loop
     alive: str = None   # a condition that holds while `handle` is live and unharmed
-    where: str = None   # a macro that is defined on the only system that has it
+    where: str = None   # a macro that is defined where it can be had
 
 
 # How to make a live handle of each type, in the order in which they can be made. None: no live one
@@ -35,6 +35,7 @@ LIVE = {
     'SocketSimulation_T': Recipe('SocketSimulation_new(1)'),
     'SocketCompletionPort_T': Recipe('SocketCompletionPort_new(0)',
                                      'SocketCompletionPort_post(handle, 1, 1, NULL) == 0', '_WIN32'),
+    'SocketTLS_T': Recipe('SocketTLS_new_client()', where='TEST_TLS'),
     'SocketQuery_T': None,  # a query exists only for a loop's resolver hook
     'SocketHTTP_T': None,  # an exchange exists only inside a server's callback
 }

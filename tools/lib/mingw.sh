@@ -1,5 +1,4 @@
 # Sourced by the scripts of tools/, after setup.sh: the cross build for Windows and what it needs.
-source "$project_root/tools/lib/debian_source.sh"
 source "$project_root/tools/lib/wine.sh"
 
 mingw_packages=(g++-mingw-w64-x86-64-posix wine64 cmake xz-utils)

@@ -133,12 +133,17 @@ quietly() { # quietly COMMAND...: its output only if it fails
   return $status
 }
 
+source "$project_root/tools/lib/mbedtls.sh"
+
 # configure NAME OPTION...: makes build/NAME; starts it afresh when it belongs to another checkout,
 # other options or another tool chain.
 configure() {
   local name=$1 folder=$project_root/build/$1 stamp
   shift
+  [[ " $*" == *' -Dtls='* ]] || provide_mbedtls
   stamp="$project_root|meson $(meson --version)|${CXX:-c++} $("${CXX:-c++}" -dumpfullversion -dumpversion)|$*"
+  # Meson keeps what an option was when the folder was made, even if it was only the default.
+  stamp+="|$(cksum <"$project_root/meson_options.txt")"
   if [[ ! -f $folder/build.ninja || $(cat "$folder/.configured" 2>/dev/null) != "$stamp" ]]; then
     rm -rf "$folder"
     meson setup "$folder" "$project_root" "$@" || return

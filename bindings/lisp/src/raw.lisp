@@ -78,6 +78,20 @@
             +socket-enametoolong+
             +socket-eio+
             +socket-emsgsize+
+            +socket-etls+
+            +socket-ealert+
+            +socket-enocommon+
+            +socket-ecutoff+
+            +socket-ecert-expired+
+            +socket-ecert-not-yet+
+            +socket-ecert-issuer+
+            +socket-ecert-name+
+            +socket-ecert-revoked+
+            +socket-ecert-pin+
+            +socket-ecert-missing+
+            +socket-ecert+
+            +socket-ecredential+
+            +socket-epassword+
             +socket-eunknown+
             +socket-http-max-head+
             +socket-http-max-target+
@@ -133,6 +147,8 @@
             +socket-stat-objects+
             +socket-stat-received+
             +socket-stat-sent+
+            +socket-stat-tls-handshakes+
+            +socket-stat-tls-failed+
             +socket-stat-count+
             +socket-pipeline-high-mark+
             +socket-pipeline-max-unit+
@@ -181,6 +197,19 @@
             +socket-stream-max-send-fds+
             +socket-stream-max-fds+
             +socket-stream-write-timeout-ms+
+            +socket-tls-no-certificate+
+            +socket-tls-optional-certificate+
+            +socket-tls-required-certificate+
+            +socket-tls-handshake-timeout-ms+
+            +socket-tls-max-handshakes+
+            +socket-tls-sessions+
+            +socket-tls-ticket-key-bytes+
+            +socket-tls-most-ticket-keys+
+            +socket-tls-server-certificate+
+            +socket-tls-client-certificate+
+            +socket-tls-authority+
+            +socket-tls-rsa+
+            +socket-tls-pem-bytes+
             +socket-version-major+
             +socket-version-minor+
             +socket-version-patch+
@@ -339,6 +368,7 @@
             socket-http-server-static
             socket-http-server-listen
             socket-http-server-listen-fd
+            socket-http-server-set-tls
             socket-http-server-set-reuseport
             socket-http-server-get-port
             socket-http-server-get-fd
@@ -507,6 +537,45 @@
             socket-stream-take-fds
             socket-stream-set-raw
             socket-stream-get-window
+            socket-tls-get-engine
+            socket-tls-new-server
+            socket-tls-new-client
+            socket-tls-free
+            socket-tls-add-certificate-files
+            socket-tls-add-certificate
+            socket-tls-replace-certificate
+            socket-tls-reload
+            socket-tls-set-password
+            socket-tls-set-staple
+            socket-tls-add-authorities
+            socket-tls-add-authorities-file
+            socket-tls-set-system-authorities
+            socket-tls-set-client-check
+            socket-tls-add-pin
+            socket-tls-trust-anybody-without-verification
+            socket-tls-set-policy
+            socket-tls-set-alpn
+            socket-tls-set-tickets
+            socket-tls-set-ticket-keys
+            socket-tls-get-ticket-keys
+            socket-tls-set-sessions
+            socket-tls-set-key-log
+            socket-tls-set-handshake-timeout
+            socket-tls-set-max-handshakes
+            socket-stream-connect-tls
+            socket-async-connect-tls
+            socket-stream-start-tls
+            socket-stream-get-tls-version
+            socket-stream-get-tls-suite
+            socket-stream-get-tls-alpn
+            socket-stream-get-tls-server
+            socket-stream-is-tls-resumed
+            socket-stream-get-tls-certificate
+            socket-stream-get-tls-failure
+            socket-tls-describe-certificate
+            socket-tls-fingerprint
+            socket-tls-make-certificate
+            socket-listener-set-tls
             socket-timer-new
             socket-timer-free
             socket-timer-set-callback
@@ -641,6 +710,20 @@
 (defconstant +socket-enametoolong+ -54)
 (defconstant +socket-eio+ -55)
 (defconstant +socket-emsgsize+ -56)
+(defconstant +socket-etls+ -60)
+(defconstant +socket-ealert+ -61)
+(defconstant +socket-enocommon+ -62)
+(defconstant +socket-ecutoff+ -63)
+(defconstant +socket-ecert-expired+ -64)
+(defconstant +socket-ecert-not-yet+ -65)
+(defconstant +socket-ecert-issuer+ -66)
+(defconstant +socket-ecert-name+ -67)
+(defconstant +socket-ecert-revoked+ -68)
+(defconstant +socket-ecert-pin+ -69)
+(defconstant +socket-ecert-missing+ -70)
+(defconstant +socket-ecert+ -71)
+(defconstant +socket-ecredential+ -72)
+(defconstant +socket-epassword+ -73)
 (defconstant +socket-eunknown+ -99)
 (defconstant +socket-http-max-head+ 65536 "bytes of a request's head; beyond: 431")
 (defconstant +socket-http-max-target+ 8192 "bytes of a request's target; beyond: 414")
@@ -696,7 +779,9 @@
 (defconstant +socket-stat-objects+ 9 "now: handles that stand on the loop, the library's own included")
 (defconstant +socket-stat-received+ 10 "bytes that streams received, HTTP's included")
 (defconstant +socket-stat-sent+ 11 "bytes that streams sent, HTTP's included; splice(2) aside")
-(defconstant +socket-stat-count+ 12 "how many there are")
+(defconstant +socket-stat-tls-handshakes+ 12 "of listeners and servers: those that came to their end")
+(defconstant +socket-stat-tls-failed+ 13 "and those that did not")
+(defconstant +socket-stat-count+ 14 "how many there are")
 (defconstant +socket-pipeline-high-mark+ 262144 "bytes that wait for the sink")
 (defconstant +socket-pipeline-max-unit+ 1073741824 "the most that a framing transform can allow")
 (defconstant +socket-file-replace+ 0 "it is emptied first")
@@ -744,6 +829,19 @@
 (defconstant +socket-stream-max-send-fds+ 16 "descriptors of one SocketStream_send_fds")
 (defconstant +socket-stream-max-fds+ 253 "the most that SocketStream_set_max_fds takes")
 (defconstant +socket-stream-write-timeout-ms+ 60000)
+(defconstant +socket-tls-no-certificate+ 0 "the client is not asked for one: the default")
+(defconstant +socket-tls-optional-certificate+ 1 "asked for; none is fine, a bad one is not")
+(defconstant +socket-tls-required-certificate+ 2 "nobody comes in without a good one")
+(defconstant +socket-tls-handshake-timeout-ms+ 10000 "of a server; a client has its connect's timeout")
+(defconstant +socket-tls-max-handshakes+ 1024 "under way at once, of a listener; default")
+(defconstant +socket-tls-sessions+ 256 "that a client keeps, of so many servers; default")
+(defconstant +socket-tls-ticket-key-bytes+ 80)
+(defconstant +socket-tls-most-ticket-keys+ 16)
+(defconstant +socket-tls-server-certificate+ 0)
+(defconstant +socket-tls-client-certificate+ 1)
+(defconstant +socket-tls-authority+ 2 "that signs others")
+(defconstant +socket-tls-rsa+ 16 "added to one of these: a key of RSA-2048, not ECDSA P-256")
+(defconstant +socket-tls-pem-bytes+ 8192)
 (defconstant +socket-version-major+ 0)
 (defconstant +socket-version-minor+ 1)
 (defconstant +socket-version-patch+ 0)
@@ -2112,6 +2210,14 @@
                  server
                  fd))
 
+(declaim (inline socket-http-server-set-tls))
+(defun socket-http-server-set-tls (server tls)
+  "HTTPS: what is listened on from here on, by either of these, begins each connection with a handshake, as SocketListener_set_tls does, with its errors. NULL: without any more."
+  (alien-funcall (extern-alien "SocketHTTPServer_set_tls"
+                               (function (signed 32) (unsigned 64) (unsigned 64)))
+                 server
+                 tls))
+
 (declaim (inline socket-http-server-set-reuseport))
 (defun socket-http-server-set-reuseport (server how)
   "Whether the servers of several loops share the port: enum SocketReuseport, for every later SocketHTTPServer_listen. 0 or SOCKET_EINVAL."
@@ -3450,6 +3556,347 @@
                  stream
                  columns
                  rows))
+
+(declaim (inline socket-tls-get-engine))
+(defun socket-tls-get-engine ()
+  "\"mbedtls\", \"openssl\", or \"none\": what this library was built with. A static string."
+  (text-at (alien-funcall (extern-alien "SocketTLS_get_engine"
+                               (function system-area-pointer)))))
+
+(declaim (inline socket-tls-new-server))
+(defun socket-tls-new-server ()
+  "For the side that accepts: needs a certificate. The caller frees it. NULL with SOCKET_ENOTSUP or SOCKET_ENOMEM."
+  (truly-the word (alien-funcall (extern-alien "SocketTLS_new_server"
+                               (function (unsigned 64))))))
+
+(declaim (inline socket-tls-new-client))
+(defun socket-tls-new-client ()
+  "For the side that connects. It trusts the authorities that the system trusts. The caller frees it. NULL with SOCKET_ENOTSUP or SOCKET_ENOMEM."
+  (truly-the word (alien-funcall (extern-alien "SocketTLS_new_client"
+                               (function (unsigned 64))))))
+
+(declaim (inline socket-tls-free))
+(defun socket-tls-free (tls)
+  "Frees the handle. Whatever uses it goes on using it. NULL accepted; the variable is nulled."
+  (alien-funcall (extern-alien "SocketTLS_free"
+                               (function void system-area-pointer))
+                 tls))
+
+(declaim (inline socket-tls-add-certificate-files))
+(defun socket-tls-add-certificate-files (tls names chain-path key-path)
+  "A certificate, followed by those that lead to its authority, and its private key: from files of PEM or DER, or from memory, which is copied. `names`, separated by commas, with \"*\" for one whole first label, are those for which a server uses it when a client asks for them (SNI, RFC 6066); NULL: the certificate's own. Who asks for nobody, or for somebody unknown, gets the first that was added, and with it those added for the same names, so that an RSA and an ECDSA key can stand side by side. A client shows the first. Returns its number, from 1 on. SOCKET_ECREDENTIAL (it cannot be read, or the key is another one's), SOCKET_EPASSWORD, SOCKET_ELIMIT (1024 of them), SOCKET_EINVAL, SOCKET_ENOMEM, and of files SOCKET_ENOENT, SOCKET_EACCES and the like; Socket_last_error_message() says which file and why."
+  (alien-funcall (extern-alien "SocketTLS_add_certificate_files"
+                               (function (signed 32) (unsigned 64) (c-string :external-format :utf-8) (c-string :external-format :utf-8) (c-string :external-format :utf-8)))
+                 tls
+                 names
+                 chain-path
+                 key-path))
+
+(declaim (inline socket-tls-add-certificate))
+(defun socket-tls-add-certificate (tls names chain chain-length key key-length)
+  "A certificate, followed by those that lead to its authority, and its private key: from files of PEM or DER, or from memory, which is copied. `names`, separated by commas, with \"*\" for one whole first label, are those for which a server uses it when a client asks for them (SNI, RFC 6066); NULL: the certificate's own. Who asks for nobody, or for somebody unknown, gets the first that was added, and with it those added for the same names, so that an RSA and an ECDSA key can stand side by side. A client shows the first. Returns its number, from 1 on. SOCKET_ECREDENTIAL (it cannot be read, or the key is another one's), SOCKET_EPASSWORD, SOCKET_ELIMIT (1024 of them), SOCKET_EINVAL, SOCKET_ENOMEM, and of files SOCKET_ENOENT, SOCKET_EACCES and the like; Socket_last_error_message() says which file and why."
+  (alien-funcall (extern-alien "SocketTLS_add_certificate"
+                               (function (signed 32) (unsigned 64) (c-string :external-format :utf-8) system-area-pointer (signed 64) system-area-pointer (signed 64)))
+                 tls
+                 names
+                 chain
+                 chain-length
+                 key
+                 key-length))
+
+(declaim (inline socket-tls-replace-certificate))
+(defun socket-tls-replace-certificate (tls number chain chain-length key key-length)
+  "Puts another one in the place of certificate `number`, all or nothing. 0, SOCKET_ENOENT (no such number), and as above."
+  (alien-funcall (extern-alien "SocketTLS_replace_certificate"
+                               (function (signed 32) (unsigned 64) (signed 32) system-area-pointer (signed 64) system-area-pointer (signed 64)))
+                 tls
+                 number
+                 chain
+                 chain-length
+                 key
+                 key-length))
+
+(declaim (inline socket-tls-reload))
+(defun socket-tls-reload (tls)
+  "Reads every certificate and key that came from files anew: what to do when they have been renewed. All or nothing. 0, or as above. Blocks on the disk."
+  (alien-funcall (extern-alien "SocketTLS_reload"
+                               (function (signed 32) (unsigned 64)))
+                 tls))
+
+(declaim (inline socket-tls-set-password))
+(defun socket-tls-set-password (tls password user)
+  "Asked for the password of keys that are added from here on. NULL: no more. 0."
+  (alien-funcall (extern-alien "SocketTLS_set_password"
+                               (function (signed 32) (unsigned 64) system-area-pointer (unsigned 64)))
+                 tls
+                 password
+                 user))
+
+(declaim (inline socket-tls-set-staple))
+(defun socket-tls-set-staple (tls number der length)
+  "An OCSP response (DER, RFC 6960), sent along with certificate `number` to who asks for it (RFC 6066, 8). `length` 0: none any more. 0, SOCKET_ENOENT, SOCKET_ECREDENTIAL, SOCKET_ENOTSUP (mbedTLS cannot), SOCKET_EINVAL or SOCKET_ENOMEM."
+  (alien-funcall (extern-alien "SocketTLS_set_staple"
+                               (function (signed 32) (unsigned 64) (signed 32) system-area-pointer (signed 64)))
+                 tls
+                 number
+                 der
+                 length))
+
+(declaim (inline socket-tls-add-authorities))
+(defun socket-tls-add-authorities (tls bytes length)
+  "Trusts these authorities as well, PEM (any number of them) or DER. Of a folder, every file that ends in .pem or .crt. 0, SOCKET_ECREDENTIAL, SOCKET_EINVAL, SOCKET_ENOMEM; of files the failures of open(2)."
+  (alien-funcall (extern-alien "SocketTLS_add_authorities"
+                               (function (signed 32) (unsigned 64) system-area-pointer (signed 64)))
+                 tls
+                 bytes
+                 length))
+
+(declaim (inline socket-tls-add-authorities-file))
+(defun socket-tls-add-authorities-file (tls path)
+  "Trusts these authorities as well, PEM (any number of them) or DER. Of a folder, every file that ends in .pem or .crt. 0, SOCKET_ECREDENTIAL, SOCKET_EINVAL, SOCKET_ENOMEM; of files the failures of open(2)."
+  (alien-funcall (extern-alien "SocketTLS_add_authorities_file"
+                               (function (signed 32) (unsigned 64) (c-string :external-format :utf-8)))
+                 tls
+                 path))
+
+(declaim (inline socket-tls-set-system-authorities))
+(defun socket-tls-set-system-authorities (tls on)
+  "Whether what the system trusts is trusted: 1 for clients, 0 for servers by default. SSL_CERT_FILE in the environment takes its place, as with OpenSSL. 0, SOCKET_EINVAL."
+  (alien-funcall (extern-alien "SocketTLS_set_system_authorities"
+                               (function (signed 32) (unsigned 64) (signed 32)))
+                 tls
+                 on))
+
+(declaim (inline socket-tls-set-client-check))
+(defun socket-tls-set-client-check (tls check)
+  "Of a server: whether clients show a certificate, of an authority that was added. One of SOCKET_TLS_*_CERTIFICATE. 0, SOCKET_EINVAL, SOCKET_ESTATE (of a client)."
+  (alien-funcall (extern-alien "SocketTLS_set_client_check"
+                               (function (signed 32) (unsigned 64) (signed 32)))
+                 tls
+                 check))
+
+(declaim (inline socket-tls-add-pin))
+(defun socket-tls-add-pin (tls pin)
+  "The key in the peer's certificate must be one of those that are pinned: the SHA-256 of its SubjectPublicKeyInfo in Base64, \"sha256//WoiWRyIOVNa9ihaBciRSC7XHjliYS9VwUGOIud4PB18=\". 0, SOCKET_EINVAL, SOCKET_ELIMIT (64 of them), SOCKET_ENOMEM."
+  (alien-funcall (extern-alien "SocketTLS_add_pin"
+                               (function (signed 32) (unsigned 64) (c-string :external-format :utf-8)))
+                 tls
+                 pin))
+
+(declaim (inline socket-tls-trust-anybody-without-verification))
+(defun socket-tls-trust-anybody-without-verification (tls)
+  "Of a client: from here on nobody's certificate is looked at, pins aside. Anybody in between reads and changes everything. There is no other way to switch this off. 0, SOCKET_ESTATE (of a server)."
+  (alien-funcall (extern-alien "SocketTLS_trust_anybody_without_verification"
+                               (function (signed 32) (unsigned 64)))
+                 tls))
+
+(declaim (inline socket-tls-set-policy))
+(defun socket-tls-set-policy (tls policy)
+  "\"intermediate\", the default: TLS 1.2 and 1.3; \"modern\": 1.3 alone (both after Mozilla's guidance for servers, 5.7); or \"custom:\" and suites, best first, by their IANA or OpenSSL names, with colons between them: the versions follow from these. 0, SOCKET_EINVAL."
+  (alien-funcall (extern-alien "SocketTLS_set_policy"
+                               (function (signed 32) (unsigned 64) (c-string :external-format :utf-8)))
+                 tls
+                 policy))
+
+(declaim (inline socket-tls-set-alpn))
+(defun socket-tls-set-alpn (tls protocols)
+  "Protocols, best first, with commas between them: \"h2,http/1.1\" (ALPN, RFC 7301). A server refuses who offers others only; \"\" : none are offered. 0, SOCKET_EINVAL, SOCKET_ENOMEM."
+  (alien-funcall (extern-alien "SocketTLS_set_alpn"
+                               (function (signed 32) (unsigned 64) (c-string :external-format :utf-8)))
+                 tls
+                 protocols))
+
+(declaim (inline socket-tls-set-tickets))
+(defun socket-tls-set-tickets (tls on)
+  "Of a server: whether sessions are resumed with tickets (1, the default), and the keys that these are sealed with, SOCKET_TLS_TICKET_KEY_BYTES each: the first seals, all open. Keys of the library's own (`length` 0, the default) are replaced every six hours; keys of yours are yours to replace, and what other processes, or a successor, with the same keys accept as well. get returns how many bytes it wrote, SOCKET_ENOBUFS if `capacity` is too small. 0, SOCKET_EINVAL, SOCKET_ESTATE (of a client; without tickets), SOCKET_ENOMEM."
+  (alien-funcall (extern-alien "SocketTLS_set_tickets"
+                               (function (signed 32) (unsigned 64) (signed 32)))
+                 tls
+                 on))
+
+(declaim (inline socket-tls-set-ticket-keys))
+(defun socket-tls-set-ticket-keys (tls keys length)
+  "Of a server: whether sessions are resumed with tickets (1, the default), and the keys that these are sealed with, SOCKET_TLS_TICKET_KEY_BYTES each: the first seals, all open. Keys of the library's own (`length` 0, the default) are replaced every six hours; keys of yours are yours to replace, and what other processes, or a successor, with the same keys accept as well. get returns how many bytes it wrote, SOCKET_ENOBUFS if `capacity` is too small. 0, SOCKET_EINVAL, SOCKET_ESTATE (of a client; without tickets), SOCKET_ENOMEM."
+  (alien-funcall (extern-alien "SocketTLS_set_ticket_keys"
+                               (function (signed 32) (unsigned 64) system-area-pointer (signed 64)))
+                 tls
+                 keys
+                 length))
+
+(declaim (inline socket-tls-get-ticket-keys))
+(defun socket-tls-get-ticket-keys (tls out capacity)
+  "Of a server: whether sessions are resumed with tickets (1, the default), and the keys that these are sealed with, SOCKET_TLS_TICKET_KEY_BYTES each: the first seals, all open. Keys of the library's own (`length` 0, the default) are replaced every six hours; keys of yours are yours to replace, and what other processes, or a successor, with the same keys accept as well. get returns how many bytes it wrote, SOCKET_ENOBUFS if `capacity` is too small. 0, SOCKET_EINVAL, SOCKET_ESTATE (of a client; without tickets), SOCKET_ENOMEM."
+  (alien-funcall (extern-alien "SocketTLS_get_ticket_keys"
+                               (function (signed 64) (unsigned 64) system-area-pointer (signed 64)))
+                 tls
+                 out
+                 capacity))
+
+(declaim (inline socket-tls-set-sessions))
+(defun socket-tls-set-sessions (tls most)
+  "Of a client: of how many servers a session is kept, to be resumed; 0: of none. Forgets those that are kept. 0, SOCKET_EINVAL, SOCKET_ESTATE (of a server), SOCKET_ENOMEM."
+  (alien-funcall (extern-alien "SocketTLS_set_sessions"
+                               (function (signed 32) (unsigned 64) (signed 32)))
+                 tls
+                 most))
+
+(declaim (inline socket-tls-set-key-log))
+(defun socket-tls-set-key-log (tls path)
+  "Appends the secrets of connections to a file, in the format of NSS, from which Wireshark opens what it recorded. NULL: not any more. 0, or the failures of open(2)."
+  (alien-funcall (extern-alien "SocketTLS_set_key_log"
+                               (function (signed 32) (unsigned 64) (c-string :external-format :utf-8)))
+                 tls
+                 path))
+
+(declaim (inline socket-tls-set-handshake-timeout))
+(defun socket-tls-set-handshake-timeout (tls timeout-ms)
+  "Of a server: how long a handshake may take, and how many may be under way at once at one listener; who comes meanwhile waits in the backlog. 0, SOCKET_EINVAL, SOCKET_ESTATE (of a client)."
+  (alien-funcall (extern-alien "SocketTLS_set_handshake_timeout"
+                               (function (signed 32) (unsigned 64) (signed 32)))
+                 tls
+                 timeout-ms))
+
+(declaim (inline socket-tls-set-max-handshakes))
+(defun socket-tls-set-max-handshakes (tls most)
+  "Of a server: how long a handshake may take, and how many may be under way at once at one listener; who comes meanwhile waits in the backlog. 0, SOCKET_EINVAL, SOCKET_ESTATE (of a client)."
+  (alien-funcall (extern-alien "SocketTLS_set_max_handshakes"
+                               (function (signed 32) (unsigned 64) (signed 32)))
+                 tls
+                 most))
+
+(declaim (inline socket-stream-connect-tls))
+(defun socket-stream-connect-tls (loop address tls server timeout-ms)
+  "As SocketStream_connect, then the handshake of a client; timeout_ms counts both. `server` is whom the certificate must be for, and who is asked for (SNI): a name or a numeric address; NULL: the host of the address. SOCKET_CLOSED may also have the codes from SOCKET_ETLS to SOCKET_EPASSWORD. NULL with the errors of SocketStream_connect, or SOCKET_EINVAL (`tls` is a server's; a unix socket without `server`)."
+  (truly-the word (alien-funcall (extern-alien "SocketStream_connect_tls"
+                               (function (unsigned 64) (unsigned 64) (c-string :external-format :utf-8) (unsigned 64) (c-string :external-format :utf-8) (signed 32)))
+                 loop
+                 address
+                 tls
+                 server
+                 timeout-ms)))
+
+(declaim (inline socket-async-connect-tls))
+(defun socket-async-connect-tls (loop address tls server timeout-ms)
+  "The same as an operation, see SocketAsync_connect: the outcome's data is the stream."
+  (truly-the word (alien-funcall (extern-alien "SocketAsync_connect_tls"
+                               (function (unsigned 64) (unsigned 64) (c-string :external-format :utf-8) (unsigned 64) (c-string :external-format :utf-8) (signed 32)))
+                 loop
+                 address
+                 tls
+                 server
+                 timeout-ms)))
+
+(declaim (inline socket-stream-start-tls))
+(defun socket-stream-start-tls (stream tls server timeout-ms)
+  "Begins TLS on a stream that is connected (STARTTLS and the like), as the side that `tls` is for; `server` as above, but required of a client, and NULL of a server. SOCKET_CONNECTED tells that the handshake is over; until then the stream is not connected, and timeout_ms counts (-1: none). What the peer has sent before must have been read: the next byte is TLS. 0, SOCKET_EINVAL, SOCKET_ESTATE (output is queued, there is TLS already, or bytes are pending), SOCKET_EBUSY (an operation is under way), SOCKET_ENOTCONN, SOCKET_ECLOSED, SOCKET_ENOTSUP (no socket) or SOCKET_ENOMEM."
+  (alien-funcall (extern-alien "SocketStream_start_tls"
+                               (function (signed 32) (unsigned 64) (unsigned 64) (c-string :external-format :utf-8) (signed 32)))
+                 stream
+                 tls
+                 server
+                 timeout-ms))
+
+(declaim (inline socket-stream-get-tls-version))
+(defun socket-stream-get-tls-version (stream)
+  "What was agreed on: \"TLSv1.3\" or \"TLSv1.2\", the IANA name of the cipher suite. Static strings; NULL with SOCKET_ENOTSUP (no TLS), SOCKET_ENOTCONN (not yet)."
+  (text-at (alien-funcall (extern-alien "SocketStream_get_tls_version"
+                               (function system-area-pointer (unsigned 64)))
+                 stream)))
+
+(declaim (inline socket-stream-get-tls-suite))
+(defun socket-stream-get-tls-suite (stream)
+  "What was agreed on: \"TLSv1.3\" or \"TLSv1.2\", the IANA name of the cipher suite. Static strings; NULL with SOCKET_ENOTSUP (no TLS), SOCKET_ENOTCONN (not yet)."
+  (text-at (alien-funcall (extern-alien "SocketStream_get_tls_suite"
+                               (function system-area-pointer (unsigned 64)))
+                 stream)))
+
+(declaim (inline socket-stream-get-tls-alpn))
+(defun socket-stream-get-tls-alpn (stream out capacity)
+  "The protocol that ALPN found, and the name that the client asked for: written into `out` with a NUL, the length returned; 0: none. SOCKET_ENOBUFS, SOCKET_ENOTSUP, SOCKET_ENOTCONN."
+  (alien-funcall (extern-alien "SocketStream_get_tls_alpn"
+                               (function (signed 32) (unsigned 64) system-area-pointer (signed 32)))
+                 stream
+                 out
+                 capacity))
+
+(declaim (inline socket-stream-get-tls-server))
+(defun socket-stream-get-tls-server (stream out capacity)
+  "The protocol that ALPN found, and the name that the client asked for: written into `out` with a NUL, the length returned; 0: none. SOCKET_ENOBUFS, SOCKET_ENOTSUP, SOCKET_ENOTCONN."
+  (alien-funcall (extern-alien "SocketStream_get_tls_server"
+                               (function (signed 32) (unsigned 64) system-area-pointer (signed 32)))
+                 stream
+                 out
+                 capacity))
+
+(declaim (inline socket-stream-is-tls-resumed))
+(defun socket-stream-is-tls-resumed (stream)
+  "1: an earlier session was resumed. SOCKET_ENOTSUP, SOCKET_ENOTCONN."
+  (alien-funcall (extern-alien "SocketStream_is_tls_resumed"
+                               (function (signed 32) (unsigned 64)))
+                 stream))
+
+(declaim (inline socket-stream-get-tls-certificate))
+(defun socket-stream-get-tls-certificate (stream index out capacity)
+  "The peer's certificate (`index` 0) and those that it sent along, as DER into `out`; how many bytes. SOCKET_ENOENT (no such one), SOCKET_ENOBUFS, SOCKET_ENOTSUP, SOCKET_ENOTCONN, SOCKET_EINVAL, SOCKET_ENOMEM."
+  (alien-funcall (extern-alien "SocketStream_get_tls_certificate"
+                               (function (signed 64) (unsigned 64) (signed 32) system-area-pointer (signed 64)))
+                 stream
+                 index
+                 out
+                 capacity))
+
+(declaim (inline socket-stream-get-tls-failure))
+(defun socket-stream-get-tls-failure (stream out capacity)
+  "Why TLS failed, in a sentence that names the certificate, its dates or the peer's alert; \"\" if it did not. As SocketStream_get_tls_alpn; also after SOCKET_CLOSED."
+  (alien-funcall (extern-alien "SocketStream_get_tls_failure"
+                               (function (signed 32) (unsigned 64) system-area-pointer (signed 32)))
+                 stream
+                 out
+                 capacity))
+
+(declaim (inline socket-tls-describe-certificate))
+(defun socket-tls-describe-certificate (der length out capacity)
+  "A certificate (DER) in some lines for people: subject, issuer, dates, names, key. Written into `out` with a NUL, the length returned. SOCKET_ECREDENTIAL, SOCKET_ENOBUFS, SOCKET_EINVAL, SOCKET_ENOMEM, SOCKET_ENOTSUP. Any thread."
+  (alien-funcall (extern-alien "SocketTLS_describe_certificate"
+                               (function (signed 32) system-area-pointer (signed 64) system-area-pointer (signed 32)))
+                 der
+                 length
+                 out
+                 capacity))
+
+(declaim (inline socket-tls-fingerprint))
+(defun socket-tls-fingerprint (certificate length out capacity)
+  "The SHA-256 of a certificate (DER, or the first one of PEM) as people compare it, \"AB:CD:...:12\", 95 characters, written into `out` with a NUL; the length returned. As above."
+  (alien-funcall (extern-alien "SocketTLS_fingerprint"
+                               (function (signed 32) system-area-pointer (signed 64) system-area-pointer (signed 32)))
+                 certificate
+                 length
+                 out
+                 capacity))
+
+(declaim (inline socket-tls-make-certificate))
+(defun socket-tls-make-certificate (names kind not-before not-after issuer issuer-key certificate certificate-capacity key key-capacity)
+  "Makes a key and a certificate for it, for development and tests: `names`, separated by commas, are host names, wildcards and numeric addresses, the first of them its subject as well; valid between two times in seconds since 1970. `issuer` and `issuer_key` are the PEM of an authority; NULL: it signs itself. Writes both as PEM with a NUL; SOCKET_TLS_PEM_BYTES are enough for either. Blocks: an RSA key takes a moment. 0, SOCKET_EINVAL, SOCKET_ECREDENTIAL (the issuer's), SOCKET_ENOBUFS, SOCKET_ENOTSUP, SOCKET_ENOMEM. Any thread."
+  (alien-funcall (extern-alien "SocketTLS_make_certificate"
+                               (function (signed 32) (c-string :external-format :utf-8) (signed 32) (signed 64) (signed 64) (c-string :external-format :utf-8) (c-string :external-format :utf-8) system-area-pointer (signed 32) system-area-pointer (signed 32)))
+                 names
+                 kind
+                 not-before
+                 not-after
+                 issuer
+                 issuer-key
+                 certificate
+                 certificate-capacity
+                 key
+                 key-capacity))
+
+(declaim (inline socket-listener-set-tls))
+(defun socket-listener-set-tls (listener tls)
+  "Connections that are accepted from here on begin with the handshake of a server, and SOCKET_ACCEPTED comes after it; those that fail are closed, and nobody hears of them. NULL: no TLS any more. 0, SOCKET_EINVAL (`tls` is a client's, or has no certificate) or SOCKET_ENOMEM."
+  (alien-funcall (extern-alien "SocketListener_set_tls"
+                               (function (signed 32) (unsigned 64) (unsigned 64)))
+                 listener
+                 tls))
 
 (declaim (inline socket-timer-new))
 (defun socket-timer-new (loop)

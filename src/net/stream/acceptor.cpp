@@ -89,6 +89,7 @@ Status Acceptor::begin(int fd) {
 void Acceptor::close() noexcept {
   unwatch();
   loop().timers().disarm(*this);
+  if (gate_) gate_->clear();
   // Looked at while our socket holds the inode, whose number is nobody else's until then.
   const bool remove = file_ && file_->is_there();
   fd_.reset();
@@ -98,7 +99,7 @@ void Acceptor::close() noexcept {
 }
 
 void Acceptor::update_interest() noexcept {
-  if (fd_) want(paused_ || stalled_ ? 0 : POLL_READ);
+  if (fd_) want(paused_ || stalled_ || crowded_ ? 0 : POLL_READ);
 }
 
 void Acceptor::pause(bool paused) noexcept {
@@ -108,7 +109,7 @@ void Acceptor::pause(bool paused) noexcept {
 }
 
 void Acceptor::on_ready(int) {
-  for (int i = 0; i < kBatch && fd_ && !paused_ && !stalled_; i++)
+  for (int i = 0; i < kBatch && fd_ && !paused_ && !stalled_ && !crowded_; i++)
     if (!accept_one()) return;
 }
 
@@ -128,8 +129,11 @@ bool Acceptor::accept_one() {
   connections_++;
   try {
     const Medium medium = accepted->peer.family == AF_UNIX ? Medium::unix_socket : Medium::tcp;
-    delegate_.on_accepted(std::make_unique<FdTransport>(loop(), std::move(accepted->fd), medium),
-                          accepted->peer);
+    auto transport = std::make_unique<FdTransport>(loop(), std::move(accepted->fd), medium);
+    if (!secured_) return delegate_.on_accepted(std::move(transport), accepted->peer), true;
+    gate_->let_in(std::move(transport), accepted->peer);
+    crowded_ = gate_->full();
+    if (crowded_) update_interest();
   } catch (const std::bad_alloc &) {
     connections_--;
   }
@@ -172,6 +176,35 @@ void Acceptor::set_limit(int connections) noexcept {
   limit_ = connections;
   if (stalled_ == SOCKET_ELIMIT && connections_ < limit_) retry_in(0);
 }
+
+// ---- Handshakes
+
+void Acceptor::set_tls(Ref<tls::Config> config) {
+  secured_ = static_cast<bool>(config);
+  if (!config) return;
+  if (gate_)
+    gate_->set_config(std::move(config));
+  else
+    gate_ = std::unique_ptr<tls::Gate>(new tls::Gate(loop(), *this, std::move(config)));
+}
+
+void Acceptor::make_way() noexcept {
+  if (!crowded_ || gate_->full()) return;
+  crowded_ = false;
+  update_interest();
+}
+
+void Acceptor::on_secured(std::unique_ptr<Transport> transport, const Address &peer) {
+  make_way();
+  delegate_.on_accepted(std::move(transport), peer);
+}
+
+void Acceptor::on_turned_away() noexcept {
+  make_way();
+  connection_gone();
+}
+
+// ---- The limit
 
 void Acceptor::connection_gone() noexcept {
   connections_--;

@@ -7,6 +7,7 @@
 #include "net/os/os_unix.hpp"
 #include "net/stream/transport.hpp"
 #include "net/timer_heap.hpp"
+#include "net/tls/gate.hpp"
 #include "net/watch.hpp"
 
 #include <memory>
@@ -24,7 +25,7 @@ protected:
   ~AcceptorDelegate() = default;
 };
 
-class Acceptor final : private Watch, private TimerNode {
+class Acceptor final : private Watch, private TimerNode, private tls::GateDelegate {
 public:
   // Throws std::bad_alloc.
   Acceptor(Loop &loop, AcceptorDelegate &delegate);
@@ -41,6 +42,9 @@ public:
   Result<Address> address() const noexcept { return os::local_address(fd_.get()); }
   void pause(bool paused) noexcept;
 
+  // Connections come after a handshake from here on; of no config: without any more. Throws
+  // std::bad_alloc.
+  void set_tls(Ref<tls::Config> config);
   void set_limit(int connections) noexcept;
   // A connection that on_accepted handed over is gone.
   void connection_gone() noexcept;
@@ -51,6 +55,8 @@ private:
   void on_refused(int code) noexcept override { stall(code); }
   void on_no_memory() noexcept override { stall(SOCKET_ENOMEM); }
   void on_timer() override;
+  void on_secured(std::unique_ptr<Transport> transport, const Address &peer) override;
+  void on_turned_away() noexcept override;
 
   Status listen_tcp(const char *address, const os::ListenOptions &options);
   Status listen_unix(const char *address, const os::ListenOptions &options);
@@ -61,7 +67,10 @@ private:
   void retry_in(int ms) noexcept;
   void update_interest() noexcept;
 
+  void make_way() noexcept;
+
   AcceptorDelegate &delegate_;
+  std::unique_ptr<tls::Gate> gate_;
   Fd fd_;
   std::unique_ptr<os::SocketFile> file_; // of a unix socket that is bound to a path
   int limit_;
@@ -69,6 +78,8 @@ private:
   int stalled_ = 0; // why it does not accept, or 0
   int known_ = 0;   // the reason that the delegate was told last, while probing
   bool paused_ = false;
+  bool crowded_ = false; // as many handshakes are under way as may be
+  bool secured_ = false;
 };
 
 } // namespace socketpoll

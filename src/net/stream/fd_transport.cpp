@@ -3,6 +3,7 @@
 #include "net/stream/fd_transport.hpp"
 
 #include "net/loop.hpp"
+#include "net/names/sock_name.hpp"
 #include "net/os/os_unix.hpp"
 
 #include <algorithm>
@@ -29,6 +30,11 @@ FdTransport::FdTransport(Loop &loop, Fd fd, Medium medium) noexcept : FdTranspor
 FdTransport::FdTransport(Loop &loop, Medium medium) noexcept
     : Watch(loop), output_(loop), progress_ns_(loop.now_ns()), state_(State::connecting),
       medium_(medium) {}
+
+std::unique_ptr<Transport> FdTransport::for_address(Loop &loop, std::string_view address) {
+  return std::make_unique<FdTransport>(loop, SockName::is_unix(address) ? Medium::unix_socket
+                                                                        : Medium::tcp);
+}
 
 void FdTransport::attach(Fd fd, const os::Traits &traits) noexcept {
   fd_ = std::move(fd);

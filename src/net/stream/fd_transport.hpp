@@ -14,14 +14,15 @@ public:
   // Without a descriptor yet: somebody else sees to that, and calls attach(), established() or
   // abort().
   explicit FdTransport(Loop &loop, Medium medium = Medium::tcp) noexcept;
+  // The same, of the kind that an address of text is for. Throws std::bad_alloc.
+  static std::unique_ptr<Transport> for_address(Loop &loop, std::string_view address);
   ~FdTransport() override;
 
   // Goes on with a descriptor that is open in these directions.
   void attach(Fd fd, const os::Traits &traits) noexcept;
-  // Goes on with a socket that has connected, and tells the sink.
-  void established(Fd fd);
+  void established(Fd fd) override;
   // Whoever connects hands the descriptor's place in the kernel's set over to this.
-  Watch &as_watch() noexcept { return *this; }
+  Watch *as_watch() noexcept override { return this; }
 
   Status write(std::span<const iovec> slices) override;
   Status write_borrowed(std::span<const char> head, Borrowed borrowed) override;
@@ -36,6 +37,7 @@ public:
   void close() noexcept override;
   void abort(int code) noexcept override;
   int64_t queued() const noexcept override { return output_.bytes(); }
+  int64_t low_mark() const noexcept override { return low_mark_; }
   int64_t output_progress_ns() const noexcept override { return progress_ns_; }
   void set_low_mark(int64_t bytes) noexcept override {
     low_mark_ = bytes;
@@ -56,6 +58,9 @@ private:
   enum class State : uint8_t { connecting, open, closing, broken, closed };
 
   void on_ready(int events) override;
+  void on_released() noexcept override {
+    if (sink_) sink_->on_released();
+  }
   void on_refused(int code) noexcept override { abort(code); }
   void on_no_memory() noexcept override { abort(SOCKET_ENOMEM); }
   void run_deferred() override;

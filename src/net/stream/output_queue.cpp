@@ -1,5 +1,7 @@
 #include "net/stream/output_queue.hpp"
 
+#include "net/os/os_file.hpp"
+
 #include <algorithm>
 #include <climits>
 #include <cstring>
@@ -226,6 +228,34 @@ Result<int64_t> OutputQueue::flush(os::Channel fd) noexcept {
     if (file && total >= kMaxFileBytes) break;
   }
   return total;
+}
+
+Result<std::span<const char>> OutputQueue::next(std::span<char> scratch) noexcept {
+  while (Segment *front = segments_.front()) {
+    if (front->pipe) return Error{SOCKET_ENOTSUP};
+    if (front->is_memory()) return gather(scratch);
+    const auto length = std::min(front->file.length, static_cast<int64_t>(scratch.size()));
+    const auto into = scratch.first(static_cast<size_t>(length));
+    const auto got = os::read_at(front->file.file->get(), into, front->file.offset);
+    if (got.ok() && *got > 0) return std::span<const char>(into.first(*got));
+    if (const Status status = file_ended(got.code()); !status.ok()) return status.error();
+  }
+  return Error{SOCKET_EAGAIN};
+}
+
+// Small pieces become one; what is enough by itself stays where it is.
+std::span<const char> OutputQueue::gather(std::span<char> scratch) noexcept {
+  Segment *segment = segments_.front();
+  if (segment->rest.size() >= scratch.size() || !segments_.next(*segment))
+    return segment->rest.first(std::min(segment->rest.size(), scratch.size()));
+  size_t used = 0;
+  for (; segment && segment->is_memory() && used < scratch.size();
+       segment = segments_.next(*segment)) {
+    const auto piece = segment->rest.first(std::min(segment->rest.size(), scratch.size() - used));
+    std::memcpy(scratch.data() + used, piece.data(), piece.size());
+    used += piece.size();
+  }
+  return scratch.first(used);
 }
 
 void OutputQueue::drop(Segment *segment) noexcept {

@@ -75,6 +75,11 @@ public:
   // Sends until the queue is empty or the kernel takes no more; how many bytes went. On an error
   // nothing that was queued before it is lost track of: the queue stays as it is.
   Result<int64_t> flush(os::Channel fd) noexcept;
+  // For who sends it otherwise: what comes next, up to the size of `scratch`, where it lies or
+  // copied there; a file that ends early is dealt with as by flush(), and a pipe is SOCKET_ENOTSUP.
+  // SOCKET_EAGAIN: nothing is queued. took() follows.
+  Result<std::span<const char>> next(std::span<char> scratch) noexcept;
+  void took(size_t bytes) noexcept { consume(bytes); }
   void clear() noexcept;
 
 private:
@@ -85,6 +90,7 @@ private:
   Result<size_t> send_front(os::Channel fd) noexcept;
   void tell_of_front(Segment &front) noexcept;
   Status file_ended(int code) noexcept;
+  std::span<const char> gather(std::span<char> scratch) noexcept;
   void consume(size_t sent) noexcept;
   void drop(Segment *segment) noexcept;
 

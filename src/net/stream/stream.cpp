@@ -23,10 +23,13 @@ Stream::Stream(Loop &loop, std::unique_ptr<Transport> transport)
 Stream::~Stream() = default;
 
 Result<Stream *> Stream::connect(Loop &loop, std::string_view address, int timeout_ms) {
+  return connect_over(FdTransport::for_address(loop, address), loop, address, timeout_ms);
+}
+
+Result<Stream *> Stream::connect_over(std::unique_ptr<Transport> transport, Loop &loop,
+                                      std::string_view address, int timeout_ms) {
   if (timeout_ms < -1) return Error{SOCKET_EINVAL};
-  const bool local = SockName::is_unix(address);
-  std::unique_ptr<Stream> made(new Stream(
-      loop, std::make_unique<FdTransport>(loop, local ? Medium::unix_socket : Medium::tcp)));
+  std::unique_ptr<Stream> made(new Stream(loop, std::move(transport)));
   made->connector_.reset(new Connector(loop, *made));
   if (timeout_ms >= 0) made->connect_deadline_ns_ = loop.clock().now_ns() + timeout_ms * kNsPerMs;
   auto stream = adopt(std::move(made));
@@ -107,9 +110,11 @@ Status Stream::pause() {
 }
 
 // An event that the program has not fetched yet holds reading up, and is no idleness of the peer's.
+// Bytes come after the connection that they are of, also where it was made by its first bytes.
 void Stream::update_reading() noexcept {
   const bool wanted = (started_ || (ops_ && ops_->reading())) && !closing_;
-  const bool before = std::exchange(reading_, wanted && !saw_eof_ && !pending(SOCKET_DATA));
+  const bool told = !pending(SOCKET_DATA) && !pending(SOCKET_CONNECTED);
+  const bool before = std::exchange(reading_, wanted && !saw_eof_ && told);
   transport_->keep_received(wanted || (ops_ && !closing_));
   transport_->read(reading_);
   if (!reading_ || before || idle_timeout_ms_ < 0) return;
@@ -259,12 +264,10 @@ void Stream::on_eof() {
 
 Watch *Stream::takes_over() noexcept {
   if (!transport_->connecting()) return nullptr; // given up in this turn
-  return &static_cast<FdTransport &>(*transport_).as_watch();
+  return transport_->as_watch();
 }
 
-void Stream::on_connected(Fd fd, const Address &) {
-  static_cast<FdTransport &>(*transport_).established(std::move(fd));
-}
+void Stream::on_connected(Fd fd, const Address &) { transport_->established(std::move(fd)); }
 
 void Stream::on_connected() {
   connector_.reset();
@@ -274,6 +277,7 @@ void Stream::on_connected() {
     ops_->on_connected();
   else
     raise(SOCKET_CONNECTED);
+  update_reading();
   schedule();
 }
 
@@ -295,14 +299,18 @@ StreamOps &Stream::ops() {
 
 Result<Future *> Stream::async_connect(Loop &loop, std::string_view address, int timeout_ms) {
   if (timeout_ms < -1) return Error{SOCKET_EINVAL};
-  auto stream = connect(loop, address, -1);
-  if (!stream.ok()) return stream.error();
+  return as_future(connect(loop, address, -1), timeout_ms);
+}
+
+Result<Future *> Stream::as_future(Result<Stream *> connecting, int timeout_ms) {
+  if (!connecting.ok()) return connecting.error();
+  Stream &stream = **connecting;
   try {
-    auto future = (*stream)->ops().connect(timeout_ms);
-    if (!future.ok()) (*stream)->dispose();
+    auto future = stream.ops().connect(timeout_ms);
+    if (!future.ok()) stream.dispose();
     return future;
   } catch (const std::bad_alloc &) {
-    (*stream)->dispose();
+    stream.dispose();
     return Error{SOCKET_ENOMEM};
   }
 }
@@ -344,13 +352,14 @@ void Stream::describe(SocketCompletion_T &event) noexcept {
   case SOCKET_ACCEPTED: // or moved here from another loop
     if (listener_) event.source = reinterpret_cast<void *>(listener_->handle());
     break;
+  case SOCKET_CONNECTED: update_reading(); break;
   case SOCKET_DATA:
     event.data = const_cast<char *>(data_.data());
     event.length = static_cast<int64_t>(data_.size());
     // Pushed though it was received to be pulled: it stays in chunk_ until more is received, which
     // is not before the callback returns.
     if (pushes())
-      loop().delivers_bytes_of(static_cast<FdTransport &>(*transport_).as_watch());
+      loop().delivers_bytes_of(transport_->as_watch());
     else if (loop().may_lend())
       loop().lend(std::move(chunk_));
     update_reading();

@@ -14,6 +14,9 @@ namespace socketpoll {
 namespace os {
 struct WindowSize;
 }
+namespace tls {
+class Config;
+}
 class Listener;
 struct AcceptedTag;
 struct StreamExtras;
@@ -29,6 +32,10 @@ public:
   // To "host:port", the host a name or a number, or to a unix name. What is wrong with the text is
   // told at once.
   static Result<Stream *> connect(Loop &loop, std::string_view address, int timeout_ms);
+  // The same, and then the handshake of a client that wants to reach `server` (empty: the host of
+  // the address).
+  static Result<Stream *> connect_tls(Loop &loop, std::string_view address, tls::Config &config,
+                                      std::string_view server, int timeout_ms);
   // Over a descriptor that is connected already.
   static Result<Stream *> connected(Loop &loop, Fd fd, Medium medium = Medium::tcp);
   // Over the program's own descriptor, which stays the program's, as it was, if this fails.
@@ -69,11 +76,17 @@ public:
   Result<int64_t> send_fds(std::span<const char> bytes, std::span<const int> fds);
   Status set_max_fds(int most);
   Result<int> take_fds(std::span<int> out);
+  Status start_tls(tls::Config &config, std::string_view server, int timeout_ms);
+  // SOCKET_ENOTSUP: there is none.
+  Result<const tls::Engine *> engine() const noexcept;
   Status set_raw(bool on);
   Result<os::WindowSize> window_size() const noexcept;
 
   // ---- Operations that complete once
   static Result<Future *> async_connect(Loop &loop, std::string_view address, int timeout_ms);
+  static Result<Future *> async_connect_tls(Loop &loop, std::string_view address,
+                                            tls::Config &config, std::string_view server,
+                                            int timeout_ms);
   Result<Future *> async_read(ReadRequest request, int timeout_ms);
   Result<Future *> async_write(std::vector<iovec> pieces, BufferHold hold, int timeout_ms);
   // Whether such an operation can begin: SOCKET_ESTATE, SOCKET_ECLOSED, SOCKET_ENOTCONN...
@@ -121,6 +134,9 @@ private:
   Target target_of(int kind) const noexcept override;
   void on_dispose() noexcept override;
   void leave_listener() noexcept;
+  static Result<Stream *> connect_over(std::unique_ptr<Transport> transport, Loop &loop,
+                                       std::string_view address, int timeout_ms);
+  static Result<Future *> as_future(Result<Stream *> connecting, int timeout_ms);
   Status begin_connect(std::string_view address);
   Status begin_connect(const HostPort &to);
   static Result<Stream *> without_fd(Loop &loop, Medium medium = Medium::tcp);

@@ -29,9 +29,16 @@ public:
   // The peer sends no more.
   virtual void on_eof() = 0;
   virtual void on_connected() {}
+  // It may be read again, after a callback that was handed bytes of it ran the loop.
+  virtual void on_released() noexcept {}
   // The last call: closed, with 0 or why.
   virtual void on_close(int code) = 0;
 };
+
+class Watch;
+namespace tls {
+class Engine;
+}
 
 class Transport : public Retired {
 public:
@@ -83,6 +90,8 @@ public:
   virtual bool held() const noexcept { return false; }
   // -1 where there is none.
   virtual int fd() const noexcept = 0;
+  // What holds its place in the kernel's set; nullptr where nothing does.
+  virtual Watch *as_watch() noexcept { return nullptr; }
   // Whether the kernel can move bytes between fd() and a pipe, and they are the stream's very own.
   virtual bool can_splice() const noexcept { return false; }
   // Gives the descriptor away, with whatever it has received and nobody has read; the transport is
@@ -90,11 +99,16 @@ public:
   // queued, SOCKET_ENOTSUP where the descriptor alone is not the connection.
   virtual Result<Fd> detach() noexcept { return Error{SOCKET_ENOTSUP}; }
   virtual Medium medium() const noexcept { return Medium::tcp; }
+  // Goes on with a socket that has connected, and tells the sink; where somebody else sees to that.
+  virtual void established(Fd) {}
+  // What it is encrypted by; nullptr: it is not.
+  virtual const tls::Engine *engine() const noexcept { return nullptr; }
 
   virtual int64_t queued() const noexcept = 0;
   // The loop's time at which the peer last took output, or the queue was last empty.
   virtual int64_t output_progress_ns() const noexcept = 0;
   virtual void set_low_mark(int64_t bytes) noexcept = 0;
+  virtual int64_t low_mark() const noexcept = 0;
 
 protected:
   TransportSink *sink_ = nullptr;

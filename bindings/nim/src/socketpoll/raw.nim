@@ -149,6 +149,20 @@ const
   SOCKET_ENAMETOOLONG* = -54'i32
   SOCKET_EIO* = -55'i32
   SOCKET_EMSGSIZE* = -56'i32
+  SOCKET_ETLS* = -60'i32
+  SOCKET_EALERT* = -61'i32
+  SOCKET_ENOCOMMON* = -62'i32
+  SOCKET_ECUTOFF* = -63'i32
+  SOCKET_ECERT_EXPIRED* = -64'i32
+  SOCKET_ECERT_NOT_YET* = -65'i32
+  SOCKET_ECERT_ISSUER* = -66'i32
+  SOCKET_ECERT_NAME* = -67'i32
+  SOCKET_ECERT_REVOKED* = -68'i32
+  SOCKET_ECERT_PIN* = -69'i32
+  SOCKET_ECERT_MISSING* = -70'i32
+  SOCKET_ECERT* = -71'i32
+  SOCKET_ECREDENTIAL* = -72'i32
+  SOCKET_EPASSWORD* = -73'i32
   SOCKET_EUNKNOWN* = -99'i32
   SOCKET_HTTP_MAX_HEAD* = 65536'i32
     ## bytes of a request's head; beyond: 431
@@ -257,7 +271,11 @@ const
     ## bytes that streams received, HTTP's included
   SOCKET_STAT_SENT* = 11'i32
     ## bytes that streams sent, HTTP's included; splice(2) aside
-  SOCKET_STAT_COUNT* = 12'i32
+  SOCKET_STAT_TLS_HANDSHAKES* = 12'i32
+    ## of listeners and servers: those that came to their end
+  SOCKET_STAT_TLS_FAILED* = 13'i32
+    ## and those that did not
+  SOCKET_STAT_COUNT* = 14'i32
     ## how many there are
   SOCKET_PIPELINE_HIGH_MARK* = 262144'i32
     ## bytes that wait for the sink
@@ -349,6 +367,27 @@ const
   SOCKET_STREAM_MAX_FDS* = 253'i32
     ## the most that SocketStream_set_max_fds takes
   SOCKET_STREAM_WRITE_TIMEOUT_MS* = 60000'i32
+  SOCKET_TLS_NO_CERTIFICATE* = 0'i32
+    ## the client is not asked for one: the default
+  SOCKET_TLS_OPTIONAL_CERTIFICATE* = 1'i32
+    ## asked for; none is fine, a bad one is not
+  SOCKET_TLS_REQUIRED_CERTIFICATE* = 2'i32
+    ## nobody comes in without a good one
+  SOCKET_TLS_HANDSHAKE_TIMEOUT_MS* = 10000'i32
+    ## of a server; a client has its connect's timeout
+  SOCKET_TLS_MAX_HANDSHAKES* = 1024'i32
+    ## under way at once, of a listener; default
+  SOCKET_TLS_SESSIONS* = 256'i32
+    ## that a client keeps, of so many servers; default
+  SOCKET_TLS_TICKET_KEY_BYTES* = 80'i32
+  SOCKET_TLS_MOST_TICKET_KEYS* = 16'i32
+  SOCKET_TLS_SERVER_CERTIFICATE* = 0'i32
+  SOCKET_TLS_CLIENT_CERTIFICATE* = 1'i32
+  SOCKET_TLS_AUTHORITY* = 2'i32
+    ## that signs others
+  SOCKET_TLS_RSA* = 16'i32
+    ## added to one of these: a key of RSA-2048, not ECDSA P-256
+  SOCKET_TLS_PEM_BYTES* = 8192'i32
   SOCKET_VERSION_MAJOR* = 0'i32
   SOCKET_VERSION_MINOR* = 1'i32
   SOCKET_VERSION_PATCH* = 0'i32
@@ -373,6 +412,7 @@ type
     ## program.
   SocketSimulation_T* = distinct pointer
   SocketStream_T* = distinct pointer
+  SocketTLS_T* = distinct pointer
   SocketTimer_T* = distinct pointer
   SocketWatch_T* = distinct pointer
   SocketWorkers_T* = distinct pointer
@@ -443,6 +483,10 @@ type
       {.cdecl, gcsafe, raises: [].}
     ## Lets go of memory that SocketStream_write_ref borrowed. Called once, on the loop's thread,
     ## never from inside SocketStream_write_ref.
+  SocketPassword_T* = proc (`out`: cstring, capacity: int32, user: pointer): int32
+      {.cdecl, gcsafe, raises: [].}
+    ## Writes the password of an encrypted private key into `out` and returns its length, at most
+    ## `capacity`; less than 0: there is none. Called inside the call that adds or reloads the key.
   SocketWorkersSetup_T* = proc (loop: SocketLoop_T, index: int32, user: pointer): int32
       {.cdecl, gcsafe, raises: [].}
     ## Prepares worker `index` (from 0 on): called on its thread, with its loop. Setups run one
@@ -503,6 +547,8 @@ proc `==`*(a, b: SocketSimulation_T): bool {.borrow.}
 proc isNil*(handle: SocketSimulation_T): bool {.borrow.}
 proc `==`*(a, b: SocketStream_T): bool {.borrow.}
 proc isNil*(handle: SocketStream_T): bool {.borrow.}
+proc `==`*(a, b: SocketTLS_T): bool {.borrow.}
+proc isNil*(handle: SocketTLS_T): bool {.borrow.}
 proc `==`*(a, b: SocketTimer_T): bool {.borrow.}
 proc isNil*(handle: SocketTimer_T): bool {.borrow.}
 proc `==`*(a, b: SocketWatch_T): bool {.borrow.}
@@ -1213,6 +1259,10 @@ proc SocketHTTPServer_listen*(server: SocketHTTPServer_T, address: cstring): int
 proc SocketHTTPServer_listen_fd*(server: SocketHTTPServer_T, fd: int32): int32
   ## Listens on a socket that listens already, as SocketListener_listen_fd does, with the same
   ## errors.
+
+proc SocketHTTPServer_set_tls*(server: SocketHTTPServer_T, tls: SocketTLS_T): int32
+  ## HTTPS: what is listened on from here on, by either of these, begins each connection with a
+  ## handshake, as SocketListener_set_tls does, with its errors. NULL: without any more.
 
 proc SocketHTTPServer_set_reuseport*(server: SocketHTTPServer_T, how: int32): int32
   ## Whether the servers of several loops share the port: enum SocketReuseport, for every later
@@ -2005,6 +2055,180 @@ proc SocketStream_set_raw*(stream: SocketStream_T, on: int32): int32
 proc SocketStream_get_window*(stream: SocketStream_T, columns: ptr int32, rows: ptr int32): int32
   ## The size of its window in characters; 0 where nobody knows. Each pointer may be NULL. 0,
   ## SOCKET_ENOTSUP (no terminal) or SOCKET_ECLOSED. TIOCGWINSZ, tty_ioctl(4).
+
+proc SocketTLS_get_engine*(): cstring
+  ## "mbedtls", "openssl", or "none": what this library was built with. A static string.
+
+proc SocketTLS_new_server*(): SocketTLS_T
+  ## For the side that accepts: needs a certificate. The caller frees it. NULL with SOCKET_ENOTSUP
+  ## or SOCKET_ENOMEM.
+
+proc SocketTLS_new_client*(): SocketTLS_T
+  ## For the side that connects. It trusts the authorities that the system trusts. The caller frees
+  ## it. NULL with SOCKET_ENOTSUP or SOCKET_ENOMEM.
+
+proc SocketTLS_free*(tls: ptr SocketTLS_T)
+  ## Frees the handle. Whatever uses it goes on using it. NULL accepted; the variable is nulled.
+
+proc SocketTLS_add_certificate_files*(tls: SocketTLS_T, names: cstring, chain_path: cstring,
+                                      key_path: cstring): int32
+proc SocketTLS_add_certificate*(tls: SocketTLS_T, names: cstring, chain: pointer,
+                                chain_length: int64, key: pointer, key_length: int64): int32
+  ## A certificate, followed by those that lead to its authority, and its private key: from files
+  ## of PEM or DER, or from memory, which is copied. `names`, separated by commas, with "*" for one
+  ## whole first label, are those for which a server uses it when a client asks for them (SNI, RFC
+  ## 6066); NULL: the certificate's own. Who asks for nobody, or for somebody unknown, gets the
+  ## first that was added, and with it those added for the same names, so that an RSA and an ECDSA
+  ## key can stand side by side. A client shows the first. Returns its number, from 1 on.
+  ## SOCKET_ECREDENTIAL (it cannot be read, or the key is another one's), SOCKET_EPASSWORD,
+  ## SOCKET_ELIMIT (1024 of them), SOCKET_EINVAL, SOCKET_ENOMEM, and of files SOCKET_ENOENT,
+  ## SOCKET_EACCES and the like; Socket_last_error_message() says which file and why.
+
+proc SocketTLS_replace_certificate*(tls: SocketTLS_T, number: int32, chain: pointer,
+                                    chain_length: int64, key: pointer, key_length: int64): int32
+  ## Puts another one in the place of certificate `number`, all or nothing. 0, SOCKET_ENOENT (no
+  ## such number), and as above.
+
+proc SocketTLS_reload*(tls: SocketTLS_T): int32
+  ## Reads every certificate and key that came from files anew: what to do when they have been
+  ## renewed. All or nothing. 0, or as above. Blocks on the disk.
+
+proc SocketTLS_set_password*(tls: SocketTLS_T, password: SocketPassword_T, user: pointer): int32
+  ## Asked for the password of keys that are added from here on. NULL: no more. 0.
+
+proc SocketTLS_set_staple*(tls: SocketTLS_T, number: int32, der: pointer, length: int64): int32
+  ## An OCSP response (DER, RFC 6960), sent along with certificate `number` to who asks for it (RFC
+  ## 6066, 8). `length` 0: none any more. 0, SOCKET_ENOENT, SOCKET_ECREDENTIAL, SOCKET_ENOTSUP
+  ## (mbedTLS cannot), SOCKET_EINVAL or SOCKET_ENOMEM.
+
+proc SocketTLS_add_authorities*(tls: SocketTLS_T, bytes: pointer, length: int64): int32
+proc SocketTLS_add_authorities_file*(tls: SocketTLS_T, path: cstring): int32
+  ## Trusts these authorities as well, PEM (any number of them) or DER. Of a folder, every file
+  ## that ends in .pem or .crt. 0, SOCKET_ECREDENTIAL, SOCKET_EINVAL, SOCKET_ENOMEM; of files the
+  ## failures of open(2).
+
+proc SocketTLS_set_system_authorities*(tls: SocketTLS_T, on: int32): int32
+  ## Whether what the system trusts is trusted: 1 for clients, 0 for servers by default.
+  ## SSL_CERT_FILE in the environment takes its place, as with OpenSSL. 0, SOCKET_EINVAL.
+
+proc SocketTLS_set_client_check*(tls: SocketTLS_T, check: int32): int32
+  ## Of a server: whether clients show a certificate, of an authority that was added. One of
+  ## SOCKET_TLS_*_CERTIFICATE. 0, SOCKET_EINVAL, SOCKET_ESTATE (of a client).
+
+proc SocketTLS_add_pin*(tls: SocketTLS_T, pin: cstring): int32
+  ## The key in the peer's certificate must be one of those that are pinned: the SHA-256 of its
+  ## SubjectPublicKeyInfo in Base64, "sha256//WoiWRyIOVNa9ihaBciRSC7XHjliYS9VwUGOIud4PB18=". 0,
+  ## SOCKET_EINVAL, SOCKET_ELIMIT (64 of them), SOCKET_ENOMEM.
+
+proc SocketTLS_trust_anybody_without_verification*(tls: SocketTLS_T): int32
+  ## Of a client: from here on nobody's certificate is looked at, pins aside. Anybody in between
+  ## reads and changes everything. There is no other way to switch this off. 0, SOCKET_ESTATE (of a
+  ## server).
+
+proc SocketTLS_set_policy*(tls: SocketTLS_T, policy: cstring): int32
+  ## "intermediate", the default: TLS 1.2 and 1.3; "modern": 1.3 alone (both after Mozilla's
+  ## guidance for servers, 5.7); or "custom:" and suites, best first, by their IANA or OpenSSL
+  ## names, with colons between them: the versions follow from these. 0, SOCKET_EINVAL.
+
+proc SocketTLS_set_alpn*(tls: SocketTLS_T, protocols: cstring): int32
+  ## Protocols, best first, with commas between them: "h2,http/1.1" (ALPN, RFC 7301). A server
+  ## refuses who offers others only; "" : none are offered. 0, SOCKET_EINVAL, SOCKET_ENOMEM.
+
+proc SocketTLS_set_tickets*(tls: SocketTLS_T, on: int32): int32
+proc SocketTLS_set_ticket_keys*(tls: SocketTLS_T, keys: pointer, length: int64): int32
+proc SocketTLS_get_ticket_keys*(tls: SocketTLS_T, `out`: pointer, capacity: int64): int64
+  ## Of a server: whether sessions are resumed with tickets (1, the default), and the keys that
+  ## these are sealed with, SOCKET_TLS_TICKET_KEY_BYTES each: the first seals, all open. Keys of
+  ## the library's own (`length` 0, the default) are replaced every six hours; keys of yours are
+  ## yours to replace, and what other processes, or a successor, with the same keys accept as well.
+  ## get returns how many bytes it wrote, SOCKET_ENOBUFS if `capacity` is too small. 0,
+  ## SOCKET_EINVAL, SOCKET_ESTATE (of a client; without tickets), SOCKET_ENOMEM.
+
+proc SocketTLS_set_sessions*(tls: SocketTLS_T, most: int32): int32
+  ## Of a client: of how many servers a session is kept, to be resumed; 0: of none. Forgets those
+  ## that are kept. 0, SOCKET_EINVAL, SOCKET_ESTATE (of a server), SOCKET_ENOMEM.
+
+proc SocketTLS_set_key_log*(tls: SocketTLS_T, path: cstring): int32
+  ## Appends the secrets of connections to a file, in the format of NSS, from which Wireshark opens
+  ## what it recorded. NULL: not any more. 0, or the failures of open(2).
+
+proc SocketTLS_set_handshake_timeout*(tls: SocketTLS_T, timeout_ms: int32): int32
+proc SocketTLS_set_max_handshakes*(tls: SocketTLS_T, most: int32): int32
+  ## Of a server: how long a handshake may take, and how many may be under way at once at one
+  ## listener; who comes meanwhile waits in the backlog. 0, SOCKET_EINVAL, SOCKET_ESTATE (of a
+  ## client).
+
+proc SocketStream_connect_tls*(loop: SocketLoop_T, address: cstring, tls: SocketTLS_T,
+                               server: cstring, timeout_ms: int32): SocketStream_T
+  ## As SocketStream_connect, then the handshake of a client; timeout_ms counts both. `server` is
+  ## whom the certificate must be for, and who is asked for (SNI): a name or a numeric address;
+  ## NULL: the host of the address. SOCKET_CLOSED may also have the codes from SOCKET_ETLS to
+  ## SOCKET_EPASSWORD. NULL with the errors of SocketStream_connect, or SOCKET_EINVAL (`tls` is a
+  ## server's; a unix socket without `server`).
+
+proc SocketAsync_connect_tls*(loop: SocketLoop_T, address: cstring, tls: SocketTLS_T,
+                              server: cstring, timeout_ms: int32): SocketFuture_T
+  ## The same as an operation, see SocketAsync_connect: the outcome's data is the stream.
+
+proc SocketStream_start_tls*(stream: SocketStream_T, tls: SocketTLS_T, server: cstring,
+                             timeout_ms: int32): int32
+  ## Begins TLS on a stream that is connected (STARTTLS and the like), as the side that `tls` is
+  ## for; `server` as above, but required of a client, and NULL of a server. SOCKET_CONNECTED tells
+  ## that the handshake is over; until then the stream is not connected, and timeout_ms counts (-1:
+  ## none). What the peer has sent before must have been read: the next byte is TLS. 0,
+  ## SOCKET_EINVAL, SOCKET_ESTATE (output is queued, there is TLS already, or bytes are pending),
+  ## SOCKET_EBUSY (an operation is under way), SOCKET_ENOTCONN, SOCKET_ECLOSED, SOCKET_ENOTSUP (no
+  ## socket) or SOCKET_ENOMEM.
+
+proc SocketStream_get_tls_version*(stream: SocketStream_T): cstring
+proc SocketStream_get_tls_suite*(stream: SocketStream_T): cstring
+  ## What was agreed on: "TLSv1.3" or "TLSv1.2", the IANA name of the cipher suite. Static strings;
+  ## NULL with SOCKET_ENOTSUP (no TLS), SOCKET_ENOTCONN (not yet).
+
+proc SocketStream_get_tls_alpn*(stream: SocketStream_T, `out`: cstring, capacity: int32): int32
+proc SocketStream_get_tls_server*(stream: SocketStream_T, `out`: cstring, capacity: int32): int32
+  ## The protocol that ALPN found, and the name that the client asked for: written into `out` with
+  ## a NUL, the length returned; 0: none. SOCKET_ENOBUFS, SOCKET_ENOTSUP, SOCKET_ENOTCONN.
+
+proc SocketStream_is_tls_resumed*(stream: SocketStream_T): int32
+  ## 1: an earlier session was resumed. SOCKET_ENOTSUP, SOCKET_ENOTCONN.
+
+proc SocketStream_get_tls_certificate*(stream: SocketStream_T, index: int32, `out`: pointer,
+                                       capacity: int64): int64
+  ## The peer's certificate (`index` 0) and those that it sent along, as DER into `out`; how many
+  ## bytes. SOCKET_ENOENT (no such one), SOCKET_ENOBUFS, SOCKET_ENOTSUP, SOCKET_ENOTCONN,
+  ## SOCKET_EINVAL, SOCKET_ENOMEM.
+
+proc SocketStream_get_tls_failure*(stream: SocketStream_T, `out`: cstring, capacity: int32): int32
+  ## Why TLS failed, in a sentence that names the certificate, its dates or the peer's alert; "" if
+  ## it did not. As SocketStream_get_tls_alpn; also after SOCKET_CLOSED.
+
+proc SocketTLS_describe_certificate*(der: pointer, length: int64, `out`: cstring,
+                                     capacity: int32): int32
+  ## A certificate (DER) in some lines for people: subject, issuer, dates, names, key. Written into
+  ## `out` with a NUL, the length returned. SOCKET_ECREDENTIAL, SOCKET_ENOBUFS, SOCKET_EINVAL,
+  ## SOCKET_ENOMEM, SOCKET_ENOTSUP. Any thread.
+
+proc SocketTLS_fingerprint*(certificate: pointer, length: int64, `out`: cstring,
+                            capacity: int32): int32
+  ## The SHA-256 of a certificate (DER, or the first one of PEM) as people compare it,
+  ## "AB:CD:...:12", 95 characters, written into `out` with a NUL; the length returned. As above.
+
+proc SocketTLS_make_certificate*(names: cstring, kind: int32, not_before: int64, not_after: int64,
+                                 issuer: cstring, issuer_key: cstring, certificate: cstring,
+                                 certificate_capacity: int32, key: cstring,
+                                 key_capacity: int32): int32
+  ## Makes a key and a certificate for it, for development and tests: `names`, separated by commas,
+  ## are host names, wildcards and numeric addresses, the first of them its subject as well; valid
+  ## between two times in seconds since 1970. `issuer` and `issuer_key` are the PEM of an
+  ## authority; NULL: it signs itself. Writes both as PEM with a NUL; SOCKET_TLS_PEM_BYTES are
+  ## enough for either. Blocks: an RSA key takes a moment. 0, SOCKET_EINVAL, SOCKET_ECREDENTIAL
+  ## (the issuer's), SOCKET_ENOBUFS, SOCKET_ENOTSUP, SOCKET_ENOMEM. Any thread.
+
+proc SocketListener_set_tls*(listener: SocketListener_T, tls: SocketTLS_T): int32
+  ## Connections that are accepted from here on begin with the handshake of a server, and
+  ## SOCKET_ACCEPTED comes after it; those that fail are closed, and nobody hears of them. NULL: no
+  ## TLS any more. 0, SOCKET_EINVAL (`tls` is a client's, or has no certificate) or SOCKET_ENOMEM.
 
 proc SocketTimer_new*(loop: SocketLoop_T): SocketTimer_T
   ## A timer that is not running yet. The caller frees it; freeing the loop does so as well. NULL

@@ -1,0 +1,51 @@
+// Net floor, TLS. What a program has configured, in values of our own: no library's type, nothing
+// that a connection changes. A context makes a new one for each change, and connections keep the
+// one that they began with.
+#pragma once
+
+#include "net/tls/policy.hpp"
+#include "net/tls/ticket_keys.hpp"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace socketpoll::tls {
+
+// A certificate with its chain, and its key, as PEM or DER; checked by the engine.
+struct Credential {
+  std::vector<std::string> names; // "example.com", "*.example.com"; of the certificate if empty
+  std::string chain;
+  std::string key;
+  std::string password;
+  std::string staple; // an OCSP response, DER
+};
+
+enum class PeerCheck : uint8_t {
+  none,     // a server that asks for no certificate; a client that trusts whoever answers
+  optional, // a server that takes none as well, but not a bad one
+  required,
+};
+
+using Digest = std::array<uint8_t, 32>;
+
+class KeyLog;
+class SessionCache;
+
+struct Settings {
+  bool server = false;
+  PeerCheck check = PeerCheck::none;
+  bool system_authorities = false;
+  Policy policy;
+  std::vector<Credential> credentials;    // the first one is the default
+  std::vector<std::string> authorities;   // PEM, any number of certificates each, or DER
+  std::vector<std::string> alpn;          // best first
+  std::vector<Digest> pins;               // SHA-256 of the key that the peer's certificate holds
+  std::shared_ptr<TicketKeys> tickets;    // of a server; none: no session is resumed
+  std::shared_ptr<SessionCache> sessions; // of a client; none: no session is kept
+  std::shared_ptr<KeyLog> key_log;
+};
+
+} // namespace socketpoll::tls
