@@ -8,6 +8,7 @@ namespace cli {
 // Each returns the exit status. `command_line` is the whole of it, for a successor.
 int serve(Arguments &arguments, char *const *command_line);
 int info(Arguments &arguments);
+int cert(Arguments &arguments);
 
 extern const char *const kHelp;
 

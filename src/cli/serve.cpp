@@ -1,6 +1,7 @@
 // The command: `socketpoll serve`. The main thread's loop hears signals and flushes the log; it
 // serves as well if there is one worker, otherwise each worker has a thread and a loop of its own.
 #include "access_log.hpp"
+#include "certificate.hpp"
 #include "commands.hpp"
 #include "settings.hpp"
 #include "signals.hpp"
@@ -45,6 +46,7 @@ public:
       log_ = std::make_unique<AccessLog>(settings_.log);
       if (!log_->open(loop_)) return kFailed;
     }
+    if (certificate_.open(settings_) != 0) return library_failed();
     if (!start()) return kFailed;
     if (SocketLoop_run(loop_) != 0) return library_failed();
     return status_;
@@ -56,7 +58,8 @@ private:
       library_failed();
       return false;
     }
-    if (!watch_signals(loop_, log_ != nullptr, on_signal, this)) return false;
+    if (!watch_signals(loop_, log_ != nullptr || certificate_.handle() != nullptr, on_signal, this))
+      return false;
     if (!settings_.quiet) announce();
     SocketListener_activation_ready();
     return true;
@@ -75,7 +78,8 @@ private:
   bool start_sites() {
     sockets_.workers = settings_.workers;
     for (int i = 0; i < settings_.workers; i++)
-      sites_.push_back(std::make_unique<Site>(settings_, log_.get(), on_stopped, this));
+      sites_.push_back(
+          std::make_unique<Site>(settings_, certificate_.handle(), log_.get(), on_stopped, this));
     serving_ = settings_.workers;
     if (settings_.workers == 1) return open_site(loop_, 0, this) == 0;
     workers_ = SocketWorkers_new();
@@ -93,18 +97,25 @@ private:
 
   void announce() const {
     const std::string own = settings_.over_unix() ? "" : "http://";
-    const std::string url =
+    std::string url =
         sockets_.given.empty() ? own + settings_.address(sockets_.port) : url_of(sockets_.given[0]);
+    if (settings_.tls && url.compare(0, 7, "http://") == 0) url = "https" + url.substr(4);
     std::printf("socketpoll %s serving %s on %s (%s, %d worker%s; Ctrl-C stops)\n",
                 Socket_version(), settings_.folder.c_str(), url.c_str(),
                 SocketLoop_get_backend_name(loop_), settings_.workers,
                 settings_.workers == 1 ? "" : "s");
+    if (!certificate_.fingerprint().empty())
+      std::printf("certificate made on the spot, SHA-256 %s\n", certificate_.fingerprint().c_str());
     std::fflush(stdout);
   }
 
   static void on_signal(Signal signal, void *user) {
     auto *self = static_cast<Service *>(user);
-    if (signal == Signal::reopen_log) return self->log_->reopen();
+    if (signal == Signal::reload) {
+      self->certificate_.reload();
+      if (self->log_) self->log_->reopen();
+      return;
+    }
     if (self->stopping_) return;
     if (signal == Signal::hand_over)
       return self->successor_.start(self->loop_, self->sockets_.open);
@@ -139,6 +150,7 @@ private:
   }
 
   const Settings settings_;
+  Certificate certificate_;
   std::unique_ptr<AccessLog> log_;
   std::vector<std::unique_ptr<Site>> sites_;
   Sockets sockets_;

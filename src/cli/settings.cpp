@@ -24,6 +24,9 @@ int take_option(std::string_view name, const std::string &value, Settings &setti
   if (name == "--bind" && value.empty()) return complain(kMisused, "--bind takes an address");
   if (name == "--bind") settings.bind = value;
   if (name == "--access-log") settings.log = value;
+  if (name == "--tls" || name == "--cert" || name == "--key") settings.tls = true;
+  if (name == "--cert") settings.certificate = value;
+  if (name == "--key") settings.key = value;
   if (name == "--no-listing") settings.listing = false;
   if (name == "--quiet") settings.quiet = true;
   if (name == "--help" || name == "-h") settings.help = true;
@@ -40,12 +43,16 @@ std::string Settings::address(int on_port) const {
 
 int read_settings(Arguments &arguments, Settings &settings) {
   const std::vector<Option> known = {
-      {"--port", true},       {"--bind", true},   {"--workers", true}, {"--no-listing", false},
-      {"--access-log", true}, {"--quiet", false}, {"--help", false},   {"-h", false}};
+      {"--port", true},   {"--bind", true},  {"--workers", true}, {"--no-listing", false},
+      {"--tls", false},   {"--cert", true},  {"--key", true},     {"--access-log", true},
+      {"--quiet", false}, {"--help", false}, {"-h", false}};
   bool has_folder = false;
   for (;;) {
     switch (arguments.next(known)) {
-    case Arguments::Kind::end: return 0;
+    case Arguments::Kind::end:
+      if (settings.certificate.empty() != settings.key.empty())
+        return complain(kMisused, "--cert and --key belong together");
+      return 0;
     case Arguments::Kind::misuse: return kMisused;
     case Arguments::Kind::operand:
       if (has_folder) return complain(kMisused, "more than one folder: " + arguments.value());

@@ -12,7 +12,9 @@ struct Settings {
   std::string bind = "127.0.0.1";
   std::string folder = ".";
   std::string log;
+  std::string certificate, key; // files; none: made on the spot where tls is on
   int workers = 1;
+  bool tls = false;
   bool listing = true;
   bool quiet = false;
   bool help = false;

@@ -15,6 +15,7 @@ int Site::open(SocketLoop_T loop, int index, Sockets &sockets) {
   if (!server_) return Socket_last_error();
   const int flags = settings_.listing ? SOCKET_HTTP_LISTING : 0;
   int code = SocketHTTPServer_static(server_, "/", settings_.folder.c_str(), flags);
+  if (code == 0 && tls_) code = SocketHTTPServer_set_tls(server_, tls_);
   if (code == 0) code = listen(index, sockets);
   if (code == 0) code = SocketHTTPServer_set_callback(server_, on_event, this);
   if (code == 0 && log_) code = SocketHTTPServer_set_log(server_, on_exchange, log_);

@@ -23,8 +23,8 @@ class Site {
 public:
   using Stopped = void (*)(Site &site, int status, void *user);
 
-  Site(const Settings &settings, AccessLog *log, Stopped stopped, void *user)
-      : settings_(settings), log_(log), stopped_(stopped), user_(user) {}
+  Site(const Settings &settings, SocketTLS_T tls, AccessLog *log, Stopped stopped, void *user)
+      : settings_(settings), tls_(tls), log_(log), stopped_(stopped), user_(user) {}
   Site(const Site &) = delete;
   Site &operator=(const Site &) = delete;
 
@@ -44,6 +44,7 @@ private:
   static void stop_here(const SocketCompletion_T *event, void *user);
 
   const Settings &settings_;
+  const SocketTLS_T tls_; // nullptr: none
   AccessLog *const log_;
   const Stopped stopped_;
   void *const user_;

@@ -19,6 +19,9 @@ void prepare_process();
 // not hold the server up.
 int open_to_append(const char *path);
 
+// A new file's, for its owner's eyes alone if it is secret; -1 with EEXIST if there is one.
+int create_file(const char *path, bool secret);
+
 std::tm utc_of(std::time_t time);
 
 // Another descriptor for the same socket, or -1.

@@ -21,7 +21,7 @@ struct Row {
 constexpr Row kSignals[] = {{SIGINT, Signal::interrupt},
                             {SIGTERM, Signal::terminate},
                             {SIGUSR2, Signal::hand_over},
-                            {SIGHUP, Signal::reopen_log}};
+                            {SIGHUP, Signal::reload}};
 
 int pipe_ends[2] = {-1, -1};
 SignalHandler handle_signal;
@@ -46,7 +46,7 @@ extern "C" void read_signals(const SocketCompletion_T *, void *) {
 
 } // namespace
 
-bool watch_signals(SocketLoop_T loop, bool has_log, SignalHandler handler, void *user) {
+bool watch_signals(SocketLoop_T loop, bool reloads, SignalHandler handler, void *user) {
   if (pipe(pipe_ends) != 0) {
     complain(kFailed, std::string("cannot open a pipe: ") + std::strerror(errno));
     return false;
@@ -67,7 +67,7 @@ bool watch_signals(SocketLoop_T loop, bool has_log, SignalHandler handler, void 
   action.sa_handler = note_signal;
   action.sa_flags = SA_RESTART;
   for (const Row &row : kSignals)
-    if (has_log || row.signal != Signal::reopen_log) sigaction(row.number, &action, nullptr);
+    if (reloads || row.signal != Signal::reload) sigaction(row.number, &action, nullptr);
   return true;
 }
 

@@ -27,6 +27,10 @@ int open_to_append(const char *path) {
   return ::open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
 }
 
+int create_file(const char *path, bool secret) {
+  return ::open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, secret ? 0600 : 0644);
+}
+
 std::tm utc_of(std::time_t time) {
   std::tm utc{};
   gmtime_r(&time, &utc);

@@ -23,6 +23,18 @@ std::string utf8(const wchar_t *text) {
   return out;
 }
 
+int open_for_writing(const char *path, int how) {
+  wchar_t wide[4096];
+  int fd = -1;
+  if (!MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, wide, std::size(wide))) {
+    errno = ENOENT;
+    return -1;
+  }
+  _wsopen_s(&fd, wide, _O_WRONLY | how | _O_CREAT | _O_BINARY | _O_NOINHERIT, _SH_DENYNO,
+            _S_IREAD | _S_IWRITE);
+  return fd;
+}
+
 } // namespace
 
 // What main() is given is in the code page of the machine, which lacks most names.
@@ -42,17 +54,9 @@ char **command_line(int &count, char **values) {
 
 void prepare_process() { SetConsoleOutputCP(CP_UTF8); }
 
-int open_to_append(const char *path) {
-  wchar_t wide[4096];
-  int fd = -1;
-  if (!MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, wide, std::size(wide))) {
-    errno = ENOENT;
-    return -1;
-  }
-  _wsopen_s(&fd, wide, _O_WRONLY | _O_APPEND | _O_CREAT | _O_BINARY | _O_NOINHERIT, _SH_DENYNO,
-            _S_IREAD | _S_IWRITE);
-  return fd;
-}
+int open_to_append(const char *path) { return open_for_writing(path, _O_APPEND); }
+// Who may read it follows from its folder.
+int create_file(const char *path, bool) { return open_for_writing(path, _O_EXCL); }
 
 std::tm utc_of(std::time_t time) {
   std::tm utc{};
