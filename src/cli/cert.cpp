@@ -1,4 +1,5 @@
 // The command: `socketpoll cert`, which makes authorities and certificates for development.
+#include "certificate.hpp"
 #include "commands.hpp"
 #include "system.hpp"
 
@@ -20,7 +21,6 @@
 namespace cli {
 namespace {
 
-constexpr int64_t kDay = 86400;
 constexpr int kMostDays = 36500;
 constexpr long kMostFile = 1 << 20;
 

@@ -8,7 +8,7 @@
 namespace cli {
 
 namespace {
-constexpr int64_t kDay = 86400, kDays = 365;
+constexpr int64_t kDays = 365;
 } // namespace
 
 int Certificate::open(const Settings &settings) {

@@ -8,6 +8,8 @@
 
 namespace cli {
 
+constexpr int64_t kDay = 86400; // seconds
+
 class Certificate {
 public:
   Certificate() = default;

@@ -1,4 +1,4 @@
-;;;; Seed 001, "TLS Server": signals NOT-BUILT-IN until there is TLS.
+;;;; Seed 001, "TLS Server".
 
 (defpackage #:example-tls (:use #:common-lisp) (:local-nicknames (#:net #:socketpoll/net)))
 (in-package #:example-tls)

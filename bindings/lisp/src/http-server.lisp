@@ -13,7 +13,27 @@
             when (minusp code) return code)
       0))
 
+(defun not-built (feature operation)
+  (error 'not-built-in :feature feature :operation operation))
+
+(defun secure (handle cert-file key-file)
+  "What HANDLE, a server's, listens on from here on is secured. 0 or a code."
+  (let ((tls (raw:socket-tls-new-server)))
+    (when (zerop tls)
+      (let ((code (raw:socket-last-error)))
+        (return-from secure
+          (if (= code raw:+socket-enotsup+) (not-built "tls" "serve HTTPS") code))))
+    (flet ((name (file) (if (pathnamep file)
+                            (sb-ext:native-namestring (merge-pathnames file))
+                            file)))
+      (let ((code (raw:socket-tls-add-certificate-files tls nil (name cert-file) (name key-file))))
+        (when (plusp code) (setf code (raw:socket-http-server-set-tls handle tls)))
+        (sb-alien:with-alien ((variable (sb-alien:unsigned 64) tls))
+          (raw:socket-tls-free (sb-alien:alien-sap (sb-alien:addr variable))))
+        code))))
+
 (defun make-http-server (&key (host "127.0.0.1") (port 0) (loop (current-loop)) reuse-port access-log
+                           cert-file key-file
                            (max-head raw:+socket-http-max-head+)
                            (max-target raw:+socket-http-max-target+)
                            (max-fields raw:+socket-http-max-fields+)
@@ -30,7 +50,8 @@
 its loop runs. MAX-HEAD, MAX-TARGET, MAX-BODY, LOW-MARK and HIGH-MARK are bytes, MAX-FIELDS and
 MAX-CONNECTIONS counts; the times are milliseconds, NIL for none. STOP-GRACE is how long
 STOP-HTTP-SERVER leaves idle connections open. ACCESS-LOG is called with each request that a handler
-answers, its status and the bytes of its body."
+answers, its status and the bytes of its body. With CERT-FILE and KEY-FILE, pathnames or native names
+of PEM files, it answers over TLS alone."
   (let ((handle (raw:socket-http-server-new (socketpoll::loop-handle loop)))
         (address (socketpoll::address-text host port))
         (access-log (and access-log (socketpoll::check-function access-log))))
@@ -58,6 +79,11 @@ answers, its status and the bytes of its body."
                          (lambda (handle high)
                            (raw:socket-http-server-set-marks handle low-mark high))
                          high-mark))))
+        (when (and (zerop code) (or cert-file key-file))
+          (setf code (secure handle cert-file key-file))
+          (when (minusp code)
+            (close-object server)
+            (socketpoll::fail code (format nil "use ~a and ~a on" cert-file key-file) address)))
         (when (zerop code) (setf code (raw:socket-http-server-listen handle address)))
         (when (minusp code)
           (close-object server)
@@ -128,6 +154,13 @@ routes, runs the server until STOP-HTTP-SERVER or STOP-EVENT-LOOP, and closes it
   `(let ((,variable (make-http-server ,@options)))
      (unwind-protect (progn ,@body (run-http-server ,variable))
        (close-object ,variable))))
+
+(defmacro with-tls-server ((variable &rest options &key cert-file key-file &allow-other-keys)
+                           &body body)
+  "WITH-HTTP-SERVER over TLS, with the certificate and the private key in CERT-FILE and KEY-FILE."
+  (unless (and cert-file key-file)
+    (error "WITH-TLS-SERVER needs :CERT-FILE and :KEY-FILE"))
+  `(with-http-server (,variable ,@options) ,@body))
 
 (defun bound-here ()
   "What this thread has bound of the variables that concern handlers: names and values."
@@ -209,16 +242,6 @@ waits for the threads of START-HTTP-SERVER. From any thread. What is stopped alr
     nil))
 
 ;;; What the library does not have yet
-
-(defun not-built (feature operation)
-  (error 'not-built-in :feature feature :operation operation))
-
-(defmacro with-tls-server ((variable &rest options) &body body)
-  "WITH-HTTP-SERVER over TLS. Signals NOT-BUILT-IN."
-  (declare (ignore options))
-  `(let ((,variable (not-built "tls" "serve HTTPS")))
-     (declare (ignorable ,variable))
-     ,@body))
 
 (defmacro with-http-client ((variable &rest options) &body body)
   "Binds VARIABLE to an HTTP client. Signals NOT-BUILT-IN."

@@ -145,8 +145,21 @@
       (is (found-in (ask-for port "/other") "404")))))
 
 (deftest example-seed-001-later
-  (signals not-built-in (load-example "seed-001-client") "not built with")
-  (signals not-built-in (load-example "seed-001-tls") "not built with tls"))
+  (signals not-built-in (load-example "seed-001-client") "not built with"))
+
+(deftest example-seed-001-tls
+  (with-folder (folder)
+    (let ((base (concatenate 'string folder "server")))
+      (uiop:run-program (list (concatenate 'string (uiop:getenv "SOCKETPOLL_LIBRARY_DIR")
+                                           "/cli/socketpoll")
+                              "cert" "--out" base "127.0.0.1"))
+      (with-served-port (port (load-example "seed-001-tls" "8443" (port-text port)
+                                            "server." (concatenate 'string base ".")))
+        (is (equal "safe"
+                   (uiop:run-program (list "curl" "-sS" "--max-time" "30" "--cacert"
+                                           (concatenate 'string base ".crt")
+                                           (format nil "https://127.0.0.1:~a/" port))
+                                     :output :string :error-output t)))))))
 
 (deftest example-seed-002-iocp
   (if (member :win32 *features*)

@@ -113,8 +113,12 @@ meanwhile, from the variable PORT; BODY runs afterwards."
       (is (equal (cdr (assoc "X" seen :test #'string-equal)) (format nil "a~c" (code-char #xfffd)))))))
 
 (deftest http-not-built-in
-  (signals not-built-in (net:with-http-client (client) client) "not built with")
-  (signals not-built-in (net:with-tls-server (server :port 0) server) "not built with tls"))
+  (signals not-built-in (net:with-http-client (client) client) "not built with"))
+
+(deftest http-tls-files
+  (signals network-error
+      (net:make-http-server :cert-file "/absent.crt" :key-file "/absent.key") "/absent.crt")
+  (signals error (macroexpand '(net:with-tls-server (server :port 0) server)) ":CERT-FILE"))
 
 (deftest stale-request
   (let ((kept nil))

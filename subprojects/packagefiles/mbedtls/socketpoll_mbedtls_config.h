@@ -18,9 +18,7 @@
 /* Ciphers. CBC, DES and MD5 open encrypted private keys, and are in no cipher suite. */
 #define MBEDTLS_AES_C
 #define MBEDTLS_AESNI_C
-#if !defined(__APPLE__) || defined(__ARM_FEATURE_AES)
 #define MBEDTLS_AESCE_C
-#endif
 #define MBEDTLS_CIPHER_C
 #define MBEDTLS_CIPHER_MODE_CBC
 #define MBEDTLS_CIPHER_PADDING_PKCS7
@@ -39,8 +37,8 @@
 #define MBEDTLS_SHA256_C
 #define MBEDTLS_SHA384_C
 #define MBEDTLS_SHA512_C
-/* Cross compilers for Apple's processors are told of these instructions or have none of them. */
-#if !defined(__APPLE__) || defined(__ARM_FEATURE_SHA2)
+/* clang for Apple's processors refuses what sha256.c does to switch these instructions on. */
+#if !defined(__APPLE__)
 #define MBEDTLS_SHA256_USE_ARMV8_A_CRYPTO_IF_PRESENT
 #endif
 #define MBEDTLS_HKDF_C
