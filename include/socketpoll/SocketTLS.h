@@ -109,7 +109,8 @@ SOCKET_API int SocketTLS_add_authorities_file(SocketTLS_T tls, const char *path)
 SOCKET_API int SocketTLS_set_system_authorities(SocketTLS_T tls, int on);
 
 /* Of a server: whether clients show a certificate, of an authority that was added. One of
- * SOCKET_TLS_*_CERTIFICATE. 0, SOCKET_EINVAL, SOCKET_ESTATE (of a client). */
+ * SOCKET_TLS_*_CERTIFICATE. Where they do, no session is resumed: each connection shows it anew. 0,
+ * SOCKET_EINVAL, SOCKET_ESTATE (of a client). */
 SOCKET_API int SocketTLS_set_client_check(SocketTLS_T tls, int check);
 
 /* The key in the peer's certificate must be one of those that are pinned: the SHA-256 of its

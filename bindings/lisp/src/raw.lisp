@@ -3669,7 +3669,7 @@
 
 (declaim (inline socket-tls-set-client-check))
 (defun socket-tls-set-client-check (tls check)
-  "Of a server: whether clients show a certificate, of an authority that was added. One of SOCKET_TLS_*_CERTIFICATE. 0, SOCKET_EINVAL, SOCKET_ESTATE (of a client)."
+  "Of a server: whether clients show a certificate, of an authority that was added. One of SOCKET_TLS_*_CERTIFICATE. Where they do, no session is resumed: each connection shows it anew. 0, SOCKET_EINVAL, SOCKET_ESTATE (of a client)."
   (alien-funcall (extern-alien "SocketTLS_set_client_check"
                                (function (signed 32) (unsigned 64) (signed 32)))
                  tls

@@ -2113,7 +2113,8 @@ proc SocketTLS_set_system_authorities*(tls: SocketTLS_T, on: int32): int32
 
 proc SocketTLS_set_client_check*(tls: SocketTLS_T, check: int32): int32
   ## Of a server: whether clients show a certificate, of an authority that was added. One of
-  ## SOCKET_TLS_*_CERTIFICATE. 0, SOCKET_EINVAL, SOCKET_ESTATE (of a client).
+  ## SOCKET_TLS_*_CERTIFICATE. Where they do, no session is resumed: each connection shows it anew.
+  ## 0, SOCKET_EINVAL, SOCKET_ESTATE (of a client).
 
 proc SocketTLS_add_pin*(tls: SocketTLS_T, pin: cstring): int32
   ## The key in the peer's certificate must be one of those that are pinned: the SHA-256 of its

@@ -178,9 +178,11 @@ Status MbedContext::configure(std::string &why) {
   configure_identities();
   if (is.server) {
     mbedtls_ssl_conf_sni(config, choose_identity, this);
-    mbedtls_ssl_conf_session_tickets(config, is.tickets ? MBEDTLS_SSL_SESSION_TICKETS_ENABLED
-                                                        : MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
-    if (is.tickets) mbedtls_ssl_conf_session_tickets_cb(config, seal_ticket, open_ticket, this);
+    // A session that is resumed shows no certificate, and may be from when none was asked for.
+    const bool tickets = is.tickets && is.check == PeerCheck::none;
+    mbedtls_ssl_conf_session_tickets(config, tickets ? MBEDTLS_SSL_SESSION_TICKETS_ENABLED
+                                                     : MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
+    if (tickets) mbedtls_ssl_conf_session_tickets_cb(config, seal_ticket, open_ticket, this);
     mbedtls_ssl_conf_preference_order(config, MBEDTLS_SSL_SRV_CIPHERSUITE_ORDER_CLIENT);
   } else {
     mbedtls_ssl_conf_session_tickets(config, is.sessions ? MBEDTLS_SSL_SESSION_TICKETS_ENABLED

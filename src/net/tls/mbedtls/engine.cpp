@@ -63,12 +63,22 @@ Status MbedEngine::handshake() {
     if (ssl_->MBEDTLS_PRIVATE(state) == MBEDTLS_SSL_SERVER_CERTIFICATE) resumed_ = false;
     const int error = mbedtls_ssl_handshake_step(ssl_.get());
     if (error == MBEDTLS_ERR_SSL_WANT_READ) return Error{SOCKET_EAGAIN};
-    if (error != 0) return failed(error);
+    if (error != 0) return handshake_failed(error);
   }
   established_ = true;
   server_.reset();
   if (mbedtls_ssl_get_version_number(ssl_.get()) == MBEDTLS_SSL_VERSION_TLS1_2) keep_session();
   return {};
+}
+
+// mbedTLS sends the alerts itself, but for a client of TLS 1.2 that shows no certificate (RFC 5246,
+// 7.4.6).
+Status MbedEngine::handshake_failed(int error) {
+  if (error == MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE &&
+      mbedtls_ssl_get_version_number(ssl_.get()) == MBEDTLS_SSL_VERSION_TLS1_2)
+    (void)mbedtls_ssl_send_alert_message(ssl_.get(), MBEDTLS_SSL_ALERT_LEVEL_FATAL,
+                                         MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE);
+  return failed(error);
 }
 
 Status MbedEngine::take_up_session() {

@@ -24,6 +24,7 @@ public:
 
 private:
   void wake();
+  Status handshake_failed(int error);
   Status take_up_session();
   void keep_session() noexcept;
   // Why mbedTLS returned this; throws std::bad_alloc where it ran out of memory.

@@ -1,0 +1,285 @@
+/* TLS through the C ABI: whose certificate is good for what, what is said of a bad one, and how
+ * certificates change while connections are there. */
+#include "support/encrypted_key.h"
+#include "support/tls_support.h"
+
+static Issued authority, other_authority, good;
+
+static int make_certificates(void **state) {
+  (void)state;
+  issue(&authority, "Test authority", SOCKET_TLS_AUTHORITY, NULL);
+  issue(&other_authority, "Other authority", SOCKET_TLS_AUTHORITY, NULL);
+  issue(&good, "localhost,127.0.0.1", SOCKET_TLS_SERVER_CERTIFICATE, &authority);
+  return 0;
+}
+
+/* The code that a client ends with (1: none) that trusts `trusted`; `why` gets its sentence. */
+static int judged(const Issued *shown, const Issued *trusted, const char *server,
+                  const char *policy, char why[400]) {
+  SocketTLS_T ours = server_with(shown), theirs = client_of(trusted);
+  assert_int_equal(SocketTLS_set_policy(theirs, policy), 0);
+  Secured to = listen_secured(ours);
+  SocketStream_T client, accepted;
+  const int code = connect_secured(&to, theirs, server, &client, &accepted);
+  assert_true(SocketStream_get_tls_failure(client, why, 400) >= 0);
+  end_secured(&to);
+  SocketTLS_free(&ours);
+  SocketTLS_free(&theirs);
+  return code;
+}
+
+static void what_is_wrong_is_told(void **state) {
+  (void)state;
+  static const char *const policies[] = {"modern", "custom:ECDHE-ECDSA-AES128-GCM-SHA256"};
+  Issued expired, early, stranger, own;
+  char why[400];
+  issue_between(&expired, "localhost", SOCKET_TLS_SERVER_CERTIFICATE, &authority, -9 * DAY,
+                -8 * DAY);
+  issue_between(&early, "localhost", SOCKET_TLS_SERVER_CERTIFICATE, &authority, 8 * DAY, 9 * DAY);
+  issue(&stranger, "localhost", SOCKET_TLS_SERVER_CERTIFICATE, &other_authority);
+  issue(&own, "localhost", SOCKET_TLS_SERVER_CERTIFICATE, NULL);
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(judged(&good, &authority, "localhost", policies[i], why), 1);
+    assert_string_equal(why, "");
+    assert_int_equal(judged(&expired, &authority, "localhost", policies[i], why),
+                     SOCKET_ECERT_EXPIRED);
+    assert_non_null(strstr(why, "CN=localhost"));
+    assert_non_null(strstr(why, "valid from 20"));
+    assert_int_equal(judged(&early, &authority, "localhost", policies[i], why),
+                     SOCKET_ECERT_NOT_YET);
+    assert_int_equal(judged(&stranger, &authority, "localhost", policies[i], why),
+                     SOCKET_ECERT_ISSUER);
+    assert_int_equal(judged(&own, &authority, "localhost", policies[i], why), SOCKET_ECERT_ISSUER);
+    assert_int_equal(judged(&good, &authority, "example.com", policies[i], why), SOCKET_ECERT_NAME);
+    assert_int_equal(judged(&good, &authority, "127.0.0.1", policies[i], why), 1);
+    assert_int_equal(judged(&good, &authority, "127.0.0.2", policies[i], why), SOCKET_ECERT_NAME);
+    assert_int_equal(judged(&good, &authority, "::1", policies[i], why), SOCKET_ECERT_NAME);
+  }
+}
+
+/* The subject is no name of a host (RFC 9525, 6.4.4), and a client's certificate no server's, which
+ * mbedTLS's own servers see themselves. */
+static void what_a_certificate_is_not_for(void **state) {
+  (void)state;
+  Issued client, subject;
+  char why[400];
+  issue(&client, "localhost", SOCKET_TLS_CLIENT_CERTIFICATE, &authority);
+  const int code = judged(&client, &authority, "localhost", "modern", why);
+  assert_true(code == SOCKET_ECERT || code == SOCKET_EALERT);
+  snprintf(subject.chain, sizeof subject.chain, "%s", encrypted_key_certificate);
+  snprintf(subject.key, sizeof subject.key, "%s", plain_key);
+  assert_int_equal(judged(&subject, &subject, "localhost", "modern", why), SOCKET_ECERT_NAME);
+}
+
+static void trusting_anybody_is_said_aloud(void **state) {
+  (void)state;
+  SocketTLS_T server = server_with(&good), client = client_of(NULL);
+  Secured to = listen_secured(server);
+  SocketStream_T ours, theirs;
+  assert_int_equal(connect_secured(&to, client, "localhost", &ours, &theirs), SOCKET_ECERT_ISSUER);
+  assert_int_equal(SocketTLS_trust_anybody_without_verification(client), 0);
+  assert_int_equal(connect_secured(&to, client, "example.com", &ours, &theirs), 1);
+  assert_int_equal(SocketTLS_trust_anybody_without_verification(server), SOCKET_ESTATE);
+  end_secured(&to);
+  SocketTLS_free(&server);
+  SocketTLS_free(&client);
+}
+
+/* ---- Pins */
+
+static void pins(void **state) {
+  (void)state;
+  static const char wrong[] = "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+  SocketTLS_T server = server_with(&good), client = client_of(&authority);
+  Secured to = listen_secured(server);
+  SocketStream_T ours, theirs;
+  static const char *const refused[] = {
+      "", "sha256//", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+      "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "sha256/AAAA"};
+  for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+    assert_int_equal(SocketTLS_add_pin(client, refused[i]), SOCKET_EINVAL);
+  assert_int_equal(SocketTLS_add_pin(client, wrong), 0);
+  assert_int_equal(connect_secured(&to, client, "localhost", &ours, &theirs), SOCKET_ECERT_PIN);
+  /* Nobody else is asked, but the pins are. */
+  assert_int_equal(SocketTLS_trust_anybody_without_verification(client), 0);
+  assert_int_equal(connect_secured(&to, client, "localhost", &ours, &theirs), SOCKET_ECERT_PIN);
+  end_secured(&to);
+  SocketTLS_free(&server);
+  SocketTLS_free(&client);
+}
+
+/* ---- A client's */
+
+/* 1: both are connected; otherwise the code of the client, or of its first read: in TLS 1.3 a
+ * client has finished before it is refused. */
+static int enters(Secured *to, SocketTLS_T tls) {
+  SocketStream_T ours, theirs = NULL;
+  ours = SocketStream_connect_tls(to->loop, to->address, tls, "localhost", HANG_MS);
+  assert_non_null(ours);
+  SocketStream_start(ours);
+  int code = 0;
+  for (int seen = 0; code == 0 && seen < 2;) {
+    SocketCompletion_T event;
+    assert_int_equal(SocketLoop_wait(to->loop, &event, 1, HANG_MS), 1);
+    if (event.kind == SOCKET_CLOSED) code = event.status;
+    if (event.kind == SOCKET_ACCEPTED) theirs = event.subject;
+    if (event.kind == SOCKET_CONNECTED) SocketStream_start(ours);
+    if (event.kind == SOCKET_ACCEPTED || event.kind == SOCKET_CONNECTED) seen++;
+  }
+  char der[4096], text[4096];
+  if (code == 0) {
+    const int64_t length = SocketStream_get_tls_certificate(theirs, 0, der, sizeof der);
+    if (length > 0) {
+      assert_true(SocketTLS_describe_certificate(der, length, text, sizeof text) > 0);
+      assert_non_null(strstr(text, "somebody"));
+    }
+  }
+  SocketStream_free(&ours);
+  SocketStream_free(&theirs);
+  return code == 0 ? 1 : code;
+}
+
+/* By an alert. A server of mbedTLS's sends it under the keys of the handshake, when a client of TLS
+ * 1.3 expects those of the application already (RFC 8446, 7.1), and cannot read it. */
+static void assert_refused(int code) { assert_true(code == SOCKET_EALERT || code == SOCKET_ETLS); }
+
+static void clients_show_certificates(void **state) {
+  (void)state;
+  static const char *const policies[] = {"modern", "custom:ECDHE-ECDSA-AES128-GCM-SHA256"};
+  Issued somebody, stranger;
+  issue(&somebody, "somebody", SOCKET_TLS_CLIENT_CERTIFICATE, &authority);
+  issue(&stranger, "stranger", SOCKET_TLS_CLIENT_CERTIFICATE, &other_authority);
+  for (int i = 0; i < 2; i++) {
+    SocketTLS_T server = server_with(&good);
+    SocketTLS_T without = client_of(&authority), with = client_of(&authority),
+                bad = client_of(&authority);
+    assert_int_equal(add_issued(with, &somebody), 1);
+    assert_int_equal(add_issued(bad, &stranger), 1);
+    assert_int_equal(SocketTLS_set_policy(server, policies[i]), 0);
+    assert_int_equal(
+        SocketTLS_add_authorities(server, authority.chain, (int64_t)strlen(authority.chain)), 0);
+    assert_int_equal(SocketTLS_set_client_check(server, 3), SOCKET_EINVAL);
+    assert_int_equal(SocketTLS_set_client_check(with, 1), SOCKET_ESTATE);
+    Secured to = listen_secured(server);
+    assert_int_equal(enters(&to, without), 1);
+    assert_int_equal(SocketTLS_set_client_check(server, SOCKET_TLS_OPTIONAL_CERTIFICATE), 0);
+    assert_int_equal(enters(&to, without), 1);
+    assert_int_equal(enters(&to, with), 1);
+    assert_refused(enters(&to, bad));
+    assert_int_equal(SocketTLS_set_client_check(server, SOCKET_TLS_REQUIRED_CERTIFICATE), 0);
+    assert_refused(enters(&to, without));
+    assert_int_equal(enters(&to, with), 1);
+    assert_refused(enters(&to, bad));
+    end_secured(&to);
+    SocketTLS_free(&server);
+    SocketTLS_free(&without);
+    SocketTLS_free(&with);
+    SocketTLS_free(&bad);
+  }
+}
+
+/* ---- Keys and files */
+
+static int give_password(char *out, int capacity, void *user) {
+  if (!user) return -1;
+  const int length = (int)strlen(user);
+  assert_true(length < capacity);
+  memcpy(out, user, (size_t)length);
+  return length;
+}
+
+static int add_encrypted(SocketTLS_T tls, const char *key) {
+  return SocketTLS_add_certificate(tls, NULL, encrypted_key_certificate,
+                                   (int64_t)strlen(encrypted_key_certificate), key,
+                                   (int64_t)strlen(key));
+}
+
+static void encrypted_keys(void **state) {
+  (void)state;
+  static const char *const keys[] = {encrypted_key, encrypted_key_traditional};
+  char right[] = "sesame", wrong[] = "seesame";
+  for (int i = 0; i < 2; i++) {
+    SocketTLS_T tls = SocketTLS_new_server();
+    assert_int_equal(add_encrypted(tls, keys[i]), SOCKET_EPASSWORD);
+    SocketTLS_set_password(tls, give_password, NULL);
+    assert_int_equal(add_encrypted(tls, keys[i]), SOCKET_EPASSWORD);
+    SocketTLS_set_password(tls, give_password, wrong);
+    assert_int_equal(add_encrypted(tls, keys[i]), SOCKET_EPASSWORD);
+    SocketTLS_set_password(tls, give_password, right);
+    assert_int_equal(add_encrypted(tls, keys[i]), 1);
+    SocketTLS_set_password(tls, NULL, NULL);
+    assert_int_equal(SocketTLS_add_authorities(tls, authority.chain, 20), SOCKET_ECREDENTIAL);
+    SocketTLS_free(&tls);
+  }
+}
+
+static void what_cannot_be_used_changes_nothing(void **state) {
+  (void)state;
+  Issued second;
+  issue(&second, "localhost", SOCKET_TLS_SERVER_CERTIFICATE, &authority);
+  SocketTLS_T tls = server_with(&good), client = client_of(&authority);
+  Secured to = listen_secured(tls);
+  const int64_t chain = (int64_t)strlen(second.chain), key = (int64_t)strlen(second.key);
+  assert_int_equal(SocketTLS_replace_certificate(tls, 1, second.chain, chain, good.key,
+                                                 (int64_t)strlen(good.key)),
+                   SOCKET_ECREDENTIAL);
+  assert_non_null(strstr(Socket_last_error_message(), "not that of the certificate"));
+  assert_int_equal(SocketTLS_replace_certificate(tls, 1, second.chain, 40, second.key, key),
+                   SOCKET_ECREDENTIAL);
+  assert_int_equal(SocketTLS_replace_certificate(tls, 2, second.chain, chain, second.key, key),
+                   SOCKET_ENOENT);
+  assert_int_equal(SocketTLS_set_policy(tls, "none"), SOCKET_EINVAL);
+  assert_int_equal(SocketTLS_add_certificate_files(tls, NULL, "/absent.crt", "/absent.key"),
+                   SOCKET_ENOENT);
+  assert_non_null(strstr(Socket_last_error_message(), "/absent.crt"));
+  SocketStream_T ours, theirs, after, accepted;
+  assert_int_equal(connect_secured(&to, client, "localhost", &ours, &theirs), 1);
+  unsigned char before[4096], now[4096];
+  const int64_t length = SocketStream_get_tls_certificate(ours, 0, before, sizeof before);
+  assert_true(length > 0);
+  assert_int_equal(SocketStream_get_tls_certificate(ours, 5, now, sizeof now), SOCKET_ENOENT);
+  assert_int_equal(SocketStream_get_tls_certificate(ours, 0, now, 10), SOCKET_ENOBUFS);
+  /* A good one is shown to whoever comes after it; who is there stays. */
+  assert_int_equal(SocketTLS_replace_certificate(tls, 1, second.chain, chain, second.key, key), 0);
+  SocketTLS_set_sessions(client, 0);
+  assert_int_equal(connect_secured(&to, client, "localhost", &after, &accepted), 1);
+  const int64_t now_length = SocketStream_get_tls_certificate(after, 0, now, sizeof now);
+  assert_true(now_length != length || memcmp(before, now, (size_t)length) != 0);
+  say_hello(to.loop, ours, theirs);
+  say_hello(to.loop, after, accepted);
+  end_secured(&to);
+  SocketTLS_free(&tls);
+  SocketTLS_free(&client);
+}
+
+static void a_server_needs_a_certificate(void **state) {
+  (void)state;
+  SocketLoop_T loop = SocketLoop_new();
+  SocketListener_T listener = SocketListener_new(loop);
+  SocketTLS_T server = SocketTLS_new_server(), client = SocketTLS_new_client();
+  assert_int_equal(SocketListener_set_tls(listener, server), SOCKET_EINVAL);
+  assert_non_null(strstr(Socket_last_error_message(), "needs a certificate"));
+  assert_int_equal(SocketListener_set_tls(listener, client), SOCKET_EINVAL);
+  assert_int_equal(SocketListener_set_tls(listener, NULL), 0);
+  assert_null(SocketStream_connect_tls(loop, "127.0.0.1:9", server, NULL, -1));
+  assert_int_equal(Socket_last_error(), SOCKET_EINVAL);
+  assert_null(SocketStream_connect_tls(loop, "unix:/x", client, NULL, -1));
+  assert_int_equal(Socket_last_error(), SOCKET_EINVAL);
+  SocketTLS_free(&server);
+  SocketTLS_free(&client);
+  SocketLoop_free(&loop);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(what_is_wrong_is_told),
+      cmocka_unit_test(what_a_certificate_is_not_for),
+      cmocka_unit_test(trusting_anybody_is_said_aloud),
+      cmocka_unit_test(pins),
+      cmocka_unit_test(clients_show_certificates),
+      cmocka_unit_test(encrypted_keys),
+      cmocka_unit_test(what_cannot_be_used_changes_nothing),
+      cmocka_unit_test(a_server_needs_a_certificate),
+  };
+  return cmocka_run_group_tests(tests, make_certificates, NULL);
+}
