@@ -98,14 +98,14 @@ SOCKET_API int SocketTLS_set_staple(SocketTLS_T tls, int number, SOCKET_NULLABLE
 
 /* ---- The peer's certificate */
 
-/* Trusts these authorities as well, PEM (any number of them) or DER. Of a folder, every file that
- * ends in .pem or .crt. 0, SOCKET_ECREDENTIAL, SOCKET_EINVAL, SOCKET_ENOMEM; of files the failures
- * of open(2). */
+/* Trusts these authorities as well, PEM (any number of them) or DER. 0, SOCKET_ECREDENTIAL,
+ * SOCKET_EINVAL, SOCKET_ENOMEM; of files the failures of open(2). */
 SOCKET_API int SocketTLS_add_authorities(SocketTLS_T tls, const void *bytes, int64_t length);
 SOCKET_API int SocketTLS_add_authorities_file(SocketTLS_T tls, const char *path);
 
 /* Whether what the system trusts is trusted: 1 for clients, 0 for servers by default. SSL_CERT_FILE
- * in the environment takes its place, as with OpenSSL. 0, SOCKET_EINVAL. */
+ * in the environment takes its place, as with OpenSSL. The store of Windows is not read yet: there
+ * nobody is trusted who was not added. 0, SOCKET_EINVAL. */
 SOCKET_API int SocketTLS_set_system_authorities(SocketTLS_T tls, int on);
 
 /* Of a server: whether clients show a certificate, of an authority that was added. One of

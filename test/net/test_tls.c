@@ -162,6 +162,24 @@ static void ticket_keys_are_shared(void **state) {
   SocketTLS_free(&client);
 }
 
+/* More than the library below has room for by default (32 in TLS 1.3). */
+static void many_handshakes_at_once(void **state) {
+  (void)state;
+  enum { MANY = 150 };
+  SocketTLS_T server = server_with(&ecdsa), client = client_of(&authority);
+  Secured to = listen_secured(server);
+  for (int i = 0; i < MANY; i++)
+    assert_non_null(SocketStream_connect_tls(to.loop, to.address, client, "localhost", HANG_MS));
+  for (int seen = 0; seen < 2 * MANY; seen++) {
+    SocketCompletion_T event;
+    assert_int_equal(SocketLoop_wait(to.loop, &event, 1, HANG_MS), 1);
+    assert_true(event.kind == SOCKET_ACCEPTED || event.kind == SOCKET_CONNECTED);
+  }
+  end_secured(&to);
+  SocketTLS_free(&server);
+  SocketTLS_free(&client);
+}
+
 /* ---- Bytes */
 
 #define BIG (3 << 20)
@@ -370,6 +388,7 @@ int main(void) {
       cmocka_unit_test(no_protocol_in_common),
       cmocka_unit_test(sessions_are_resumed),
       cmocka_unit_test(ticket_keys_are_shared),
+      cmocka_unit_test(many_handshakes_at_once),
       cmocka_unit_test(echo_of_megabytes),
       cmocka_unit_test(operations_work_the_same),
       cmocka_unit_test(bytes_wait_while_paused),

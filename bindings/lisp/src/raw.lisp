@@ -3644,7 +3644,7 @@
 
 (declaim (inline socket-tls-add-authorities))
 (defun socket-tls-add-authorities (tls bytes length)
-  "Trusts these authorities as well, PEM (any number of them) or DER. Of a folder, every file that ends in .pem or .crt. 0, SOCKET_ECREDENTIAL, SOCKET_EINVAL, SOCKET_ENOMEM; of files the failures of open(2)."
+  "Trusts these authorities as well, PEM (any number of them) or DER. 0, SOCKET_ECREDENTIAL, SOCKET_EINVAL, SOCKET_ENOMEM; of files the failures of open(2)."
   (alien-funcall (extern-alien "SocketTLS_add_authorities"
                                (function (signed 32) (unsigned 64) system-area-pointer (signed 64)))
                  tls
@@ -3653,7 +3653,7 @@
 
 (declaim (inline socket-tls-add-authorities-file))
 (defun socket-tls-add-authorities-file (tls path)
-  "Trusts these authorities as well, PEM (any number of them) or DER. Of a folder, every file that ends in .pem or .crt. 0, SOCKET_ECREDENTIAL, SOCKET_EINVAL, SOCKET_ENOMEM; of files the failures of open(2)."
+  "Trusts these authorities as well, PEM (any number of them) or DER. 0, SOCKET_ECREDENTIAL, SOCKET_EINVAL, SOCKET_ENOMEM; of files the failures of open(2)."
   (alien-funcall (extern-alien "SocketTLS_add_authorities_file"
                                (function (signed 32) (unsigned 64) (c-string :external-format :utf-8)))
                  tls
@@ -3661,7 +3661,7 @@
 
 (declaim (inline socket-tls-set-system-authorities))
 (defun socket-tls-set-system-authorities (tls on)
-  "Whether what the system trusts is trusted: 1 for clients, 0 for servers by default. SSL_CERT_FILE in the environment takes its place, as with OpenSSL. 0, SOCKET_EINVAL."
+  "Whether what the system trusts is trusted: 1 for clients, 0 for servers by default. SSL_CERT_FILE in the environment takes its place, as with OpenSSL. The store of Windows is not read yet: there nobody is trusted who was not added. 0, SOCKET_EINVAL."
   (alien-funcall (extern-alien "SocketTLS_set_system_authorities"
                                (function (signed 32) (unsigned 64) (signed 32)))
                  tls

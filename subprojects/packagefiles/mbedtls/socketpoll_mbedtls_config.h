@@ -23,7 +23,6 @@
 #define MBEDTLS_CIPHER_MODE_CBC
 #define MBEDTLS_CIPHER_PADDING_PKCS7
 #define MBEDTLS_GCM_C
-#define MBEDTLS_GCM_LARGE_TABLE
 #define MBEDTLS_CCM_C
 #define MBEDTLS_CHACHA20_C
 #define MBEDTLS_CHACHAPOLY_C
@@ -73,8 +72,10 @@
 #define MBEDTLS_PKCS5_C
 #define MBEDTLS_PKCS12_C
 
-/* TLS 1.3 derives its keys through PSA. Nothing is stored. */
+/* TLS 1.3 derives its keys through PSA, which would have room for those of 32 handshakes. Nothing is
+ * stored. */
 #define MBEDTLS_PSA_CRYPTO_C
+#define MBEDTLS_PSA_KEY_STORE_DYNAMIC
 
 /* Certificates. */
 #define MBEDTLS_ASN1_PARSE_C

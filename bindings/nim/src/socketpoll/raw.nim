@@ -2103,13 +2103,13 @@ proc SocketTLS_set_staple*(tls: SocketTLS_T, number: int32, der: pointer, length
 
 proc SocketTLS_add_authorities*(tls: SocketTLS_T, bytes: pointer, length: int64): int32
 proc SocketTLS_add_authorities_file*(tls: SocketTLS_T, path: cstring): int32
-  ## Trusts these authorities as well, PEM (any number of them) or DER. Of a folder, every file
-  ## that ends in .pem or .crt. 0, SOCKET_ECREDENTIAL, SOCKET_EINVAL, SOCKET_ENOMEM; of files the
-  ## failures of open(2).
+  ## Trusts these authorities as well, PEM (any number of them) or DER. 0, SOCKET_ECREDENTIAL,
+  ## SOCKET_EINVAL, SOCKET_ENOMEM; of files the failures of open(2).
 
 proc SocketTLS_set_system_authorities*(tls: SocketTLS_T, on: int32): int32
   ## Whether what the system trusts is trusted: 1 for clients, 0 for servers by default.
-  ## SSL_CERT_FILE in the environment takes its place, as with OpenSSL. 0, SOCKET_EINVAL.
+  ## SSL_CERT_FILE in the environment takes its place, as with OpenSSL. The store of Windows is not
+  ## read yet: there nobody is trusted who was not added. 0, SOCKET_EINVAL.
 
 proc SocketTLS_set_client_check*(tls: SocketTLS_T, check: int32): int32
   ## Of a server: whether clients show a certificate, of an authority that was added. One of
