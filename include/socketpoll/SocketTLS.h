@@ -86,7 +86,8 @@ SOCKET_API int SocketTLS_replace_certificate(SocketTLS_T tls, int number, const 
  * renewed. All or nothing. 0, or as above. Blocks on the disk. */
 SOCKET_API int SocketTLS_reload(SocketTLS_T tls);
 
-/* Asked for the password of keys that are added from here on. NULL: no more. 0. */
+/* Asked for the password of keys that are added from here on; it must not use this handle. NULL: no
+ * more. 0. */
 SOCKET_API int SocketTLS_set_password(SocketTLS_T tls, SOCKET_NULLABLE SocketPassword_T password,
                                       void *user);
 

@@ -93,6 +93,10 @@ static void pins(void **state) {
   SocketTLS_T server = server_with(&good), client = client_of(&authority);
   Secured to = listen_secured(server);
   SocketStream_T ours, theirs;
+  /* A session from before it was pinned is not resumed. */
+  assert_int_equal(connect_secured(&to, client, "localhost", &ours, &theirs), 1);
+  say_hello(to.loop, ours, theirs);
+  say_hello(to.loop, theirs, ours);
   static const char *const refused[] = {
       "", "sha256//", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
       "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "sha256/AAAA"};

@@ -42,6 +42,20 @@ step_tsan() {
   suite "$1" tsan --timeout-multiplier 6 --suite threads
 }
 
+# The other engine of TLS, by the same tests.
+step_openssl() {
+  local test targets=(src/cli/socketpoll test/test_bad_handles)
+  export CC=clang CXX=clang++
+  configure openssl --buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined \
+    -Db_lundef=false -Dexamples=false -Dtls=openssl "${pieces[@]}"
+  for test in test/net/test_tls*; do
+    test=${test##*/}
+    targets+=("test/${test%.*}")
+  done
+  ninja -C build/openssl "${targets[@]}"
+  suite "$1" openssl --no-rebuild --timeout-multiplier 4 --suite tls
+}
+
 public_headers() { (cd include/socketpoll && ls ./*.h ./*.h.in) | sed 's|^\./||; s|\.in$||' | sort; }
 
 step_headers() {

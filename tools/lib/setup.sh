@@ -40,6 +40,7 @@ package_present() {
     ninja-build) have ninja ;;
     libcmocka-dev) have pkg-config && pkg-config --exists 'cmocka >= 1.1.5' ;;
     libuv1-dev) have pkg-config && pkg-config --exists libuv ;;
+    libssl-dev) have pkg-config && pkg-config --exists 'openssl >= 3' ;;
     libevent-dev) have pkg-config && pkg-config --exists libevent_core ;;
     libglib2.0-dev) have pkg-config && pkg-config --exists glib-2.0 ;;
     sanitizers) sanitizers_link ;;

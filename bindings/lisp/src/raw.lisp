@@ -3625,7 +3625,7 @@
 
 (declaim (inline socket-tls-set-password))
 (defun socket-tls-set-password (tls password user)
-  "Asked for the password of keys that are added from here on. NULL: no more. 0."
+  "Asked for the password of keys that are added from here on; it must not use this handle. NULL: no more. 0."
   (alien-funcall (extern-alien "SocketTLS_set_password"
                                (function (signed 32) (unsigned 64) system-area-pointer (unsigned 64)))
                  tls

@@ -16,6 +16,12 @@ namespace {
 constexpr size_t kMostCredentials = 1024, kMostPins = 64;
 constexpr int kPasswordBytes = 1024;
 
+// What was judged by other rules is not resumed: a session shows no certificate.
+void forget_sessions(Settings &settings) {
+  if (settings.sessions)
+    settings.sessions = std::make_shared<SessionCache>(settings.sessions->most());
+}
+
 Result<std::string> read(const std::string &path) {
   auto text = read_whole_file(path.c_str());
   if (!text.ok()) return explain(text.error(), "cannot read %s", path.c_str());
@@ -200,6 +206,7 @@ Status Config::set_system_authorities(bool on) {
   const std::lock_guard lock(mutex_);
   return change([&](Settings &settings) {
     settings.system_authorities = on;
+    forget_sessions(settings);
     return Status();
   });
 }
@@ -231,6 +238,7 @@ Status Config::add_pin(std::string_view text) {
   return change([&](Settings &settings) -> Status {
     if (settings.pins.size() >= kMostPins) return Error{SOCKET_ELIMIT};
     settings.pins.push_back(digest);
+    forget_sessions(settings);
     return {};
   });
 }

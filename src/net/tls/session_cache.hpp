@@ -44,6 +44,7 @@ public:
     return session;
   }
 
+  size_t most() const noexcept { return most_; }
   size_t size() noexcept {
     const std::lock_guard lock(mutex_);
     return index_.size();

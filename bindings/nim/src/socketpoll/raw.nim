@@ -2094,7 +2094,8 @@ proc SocketTLS_reload*(tls: SocketTLS_T): int32
   ## renewed. All or nothing. 0, or as above. Blocks on the disk.
 
 proc SocketTLS_set_password*(tls: SocketTLS_T, password: SocketPassword_T, user: pointer): int32
-  ## Asked for the password of keys that are added from here on. NULL: no more. 0.
+  ## Asked for the password of keys that are added from here on; it must not use this handle. NULL:
+  ## no more. 0.
 
 proc SocketTLS_set_staple*(tls: SocketTLS_T, number: int32, der: pointer, length: int64): int32
   ## An OCSP response (DER, RFC 6960), sent along with certificate `number` to who asks for it (RFC
