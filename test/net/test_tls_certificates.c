@@ -256,6 +256,26 @@ static void what_cannot_be_used_changes_nothing(void **state) {
   SocketTLS_free(&client);
 }
 
+/* RFC 6960, 4.2.1: a response that says "try later". */
+static void staples(void **state) {
+  (void)state;
+  static const unsigned char later[] = {0x30, 0x03, 0x0a, 0x01, 0x03};
+  const int can = strcmp(SocketTLS_get_engine(), "openssl") == 0;
+  SocketTLS_T tls = server_with(&good), client = client_of(&authority);
+  assert_int_equal(SocketTLS_set_staple(tls, 1, later, sizeof later), can ? 0 : SOCKET_ENOTSUP);
+  assert_int_equal(SocketTLS_set_staple(tls, 1, later, 2),
+                   can ? SOCKET_ECREDENTIAL : SOCKET_ENOTSUP);
+  assert_int_equal(SocketTLS_set_staple(tls, 2, later, sizeof later),
+                   can ? SOCKET_ENOENT : SOCKET_ENOTSUP);
+  assert_int_equal(SocketTLS_set_staple(tls, 1, NULL, 1), SOCKET_EINVAL);
+  Secured to = listen_secured(tls);
+  SocketStream_T ours, theirs;
+  assert_int_equal(connect_secured(&to, client, "localhost", &ours, &theirs), 1);
+  end_secured(&to);
+  SocketTLS_free(&tls);
+  SocketTLS_free(&client);
+}
+
 static void a_server_needs_a_certificate(void **state) {
   (void)state;
   SocketLoop_T loop = SocketLoop_new();
@@ -283,6 +303,7 @@ int main(void) {
       cmocka_unit_test(clients_show_certificates),
       cmocka_unit_test(encrypted_keys),
       cmocka_unit_test(what_cannot_be_used_changes_nothing),
+      cmocka_unit_test(staples),
       cmocka_unit_test(a_server_needs_a_certificate),
   };
   return cmocka_run_group_tests(tests, make_certificates, NULL);

@@ -6,6 +6,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/ocsp.h>
 #include <openssl/rand.h>
 
 #include <algorithm>
@@ -120,7 +121,15 @@ Status OsslContext::add_identity(const Credential &credential, std::string &why)
     why = "the certificate cannot be used: " + take_failure().text;
     return Error{SOCKET_ECREDENTIAL};
   }
-  if (!credential.staple.empty()) (*group)->staple = credential.staple;
+  if (credential.staple.empty()) return {};
+  const unsigned char *in = unsigned_bytes(credential.staple);
+  const Owned<OCSP_RESPONSE, OCSP_RESPONSE_free> response(
+      d2i_OCSP_RESPONSE(nullptr, &in, static_cast<long>(credential.staple.size())));
+  if (!response) {
+    why = "the OCSP response cannot be read: " + take_failure().text;
+    return Error{SOCKET_ECREDENTIAL};
+  }
+  (*group)->staple = credential.staple;
   return {};
 }
 
