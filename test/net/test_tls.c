@@ -380,6 +380,28 @@ static void started_on_a_stream(void **state) {
   SocketTLS_free(&tls);
 }
 
+static void over_a_socketpair(void **state) {
+  (void)state;
+  SocketTLS_T server = server_with(&ecdsa), tls = client_of(&authority);
+  SocketLoop_T loop = SocketLoop_new();
+  SocketStream_T ours, theirs;
+  assert_int_equal(SocketStream_new_socketpair(loop, NULL, &ours, &theirs), 0);
+  if (SocketStream_set_max_fds(ours, 1) == 0) { /* where descriptors are passed */
+    assert_int_equal(SocketStream_start_tls(ours, tls, "localhost", HANG_MS), SOCKET_ENOTSUP);
+    assert_int_equal(SocketStream_set_max_fds(ours, 0), 0);
+  }
+  assert_int_equal(SocketStream_start_tls(ours, tls, "localhost", HANG_MS), 0);
+  assert_int_equal(SocketStream_start_tls(theirs, server, NULL, HANG_MS), 0);
+  pull_one(loop, SOCKET_CONNECTED);
+  pull_one(loop, SOCKET_CONNECTED);
+  say_hello(loop, ours, theirs);
+  assert_int_equal(SocketStream_set_max_fds(ours, 1), SOCKET_ENOTSUP);
+  assert_int_equal(SocketStream_move(ours, loop, NULL, NULL), SOCKET_ENOTSUP);
+  SocketLoop_free(&loop);
+  SocketTLS_free(&server);
+  SocketTLS_free(&tls);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(versions_suites_and_keys),
@@ -395,6 +417,7 @@ int main(void) {
       cmocka_unit_test(an_announced_end_is_one),
       cmocka_unit_test(an_end_without_announcement_is_an_error),
       cmocka_unit_test(started_on_a_stream),
+      cmocka_unit_test(over_a_socketpair),
   };
   return cmocka_run_group_tests(tests, make_certificates, NULL);
 }

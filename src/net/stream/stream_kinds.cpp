@@ -111,7 +111,8 @@ Result<int64_t> Stream::send_fds(std::span<const char> bytes, std::span<const in
 }
 
 Status Stream::set_max_fds(int most) {
-  if (transport_->medium() != Medium::unix_socket) return Error{SOCKET_ENOTSUP};
+  if (transport_->medium() != Medium::unix_socket || transport_->engine())
+    return Error{SOCKET_ENOTSUP};
   extras().fds.set_most(most);
   return {};
 }

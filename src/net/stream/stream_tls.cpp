@@ -2,6 +2,7 @@
 #include "net/stream/stream.hpp"
 
 #include "base/error.hpp"
+#include "net/stream/stream_extras.hpp"
 #include "net/tls/config.hpp"
 #include "net/tls/transport.hpp"
 
@@ -49,7 +50,9 @@ Status Stream::start_tls(tls::Config &config, std::string_view server, int timeo
   if (timeout_ms < -1 || config.server() != server.empty()) return Error{SOCKET_EINVAL};
   if (!transport_->open()) return Error{SOCKET_ECLOSED};
   if (const Status status = transport_->may_write(); !status.ok()) return status;
-  if (transport_->medium() == Medium::plain) return Error{SOCKET_ENOTSUP};
+  // Descriptors come beside bytes that are nobody's yet.
+  if (transport_->medium() == Medium::plain || (extras_ && extras_->fds.wanted()))
+    return Error{SOCKET_ENOTSUP};
   if (ops_ && (ops_->has_reader() || ops_->writing())) return Error{SOCKET_EBUSY};
   // What came before in the clear would otherwise pass for what comes after.
   const bool unread = pending(SOCKET_DATA) || (ops_ && ops_->has_leftover());

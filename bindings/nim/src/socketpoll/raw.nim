@@ -2180,7 +2180,7 @@ proc SocketStream_start_tls*(stream: SocketStream_T, tls: SocketTLS_T, server: c
   ## none). What the peer has sent before must have been read: the next byte is TLS. 0,
   ## SOCKET_EINVAL, SOCKET_ESTATE (output is queued, there is TLS already, or bytes are pending),
   ## SOCKET_EBUSY (an operation is under way), SOCKET_ENOTCONN, SOCKET_ECLOSED, SOCKET_ENOTSUP (no
-  ## socket) or SOCKET_ENOMEM.
+  ## socket, or one that receives descriptors: SocketStream_set_max_fds) or SOCKET_ENOMEM.
 
 proc SocketStream_get_tls_version*(stream: SocketStream_T): cstring
 proc SocketStream_get_tls_suite*(stream: SocketStream_T): cstring
