@@ -147,7 +147,9 @@ SOCKET_API int SocketTLS_set_ticket_keys(SocketTLS_T tls, SOCKET_NULLABLE const 
 SOCKET_API int64_t SocketTLS_get_ticket_keys(SocketTLS_T tls, void *out, int64_t capacity);
 
 /* Of a client: of how many servers a session is kept, to be resumed; 0: of none. Forgets those that
- * are kept. 0, SOCKET_EINVAL, SOCKET_ESTATE (of a server), SOCKET_ENOMEM. */
+ * are kept. mbedTLS offers nothing but the session's own version along with it: a server that has
+ * given that up since refuses one connection, and the next one begins anew. 0, SOCKET_EINVAL,
+ * SOCKET_ESTATE (of a server), SOCKET_ENOMEM. */
 SOCKET_API int SocketTLS_set_sessions(SocketTLS_T tls, int most);
 
 /* Appends the secrets of connections to a file, in the format of NSS, from which Wireshark opens

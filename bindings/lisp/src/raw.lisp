@@ -3734,7 +3734,7 @@
 
 (declaim (inline socket-tls-set-sessions))
 (defun socket-tls-set-sessions (tls most)
-  "Of a client: of how many servers a session is kept, to be resumed; 0: of none. Forgets those that are kept. 0, SOCKET_EINVAL, SOCKET_ESTATE (of a server), SOCKET_ENOMEM."
+  "Of a client: of how many servers a session is kept, to be resumed; 0: of none. Forgets those that are kept. mbedTLS offers nothing but the session's own version along with it: a server that has given that up since refuses one connection, and the next one begins anew. 0, SOCKET_EINVAL, SOCKET_ESTATE (of a server), SOCKET_ENOMEM."
   (alien-funcall (extern-alien "SocketTLS_set_sessions"
                                (function (signed 32) (unsigned 64) (signed 32)))
                  tls

@@ -2148,7 +2148,9 @@ proc SocketTLS_get_ticket_keys*(tls: SocketTLS_T, `out`: pointer, capacity: int6
 
 proc SocketTLS_set_sessions*(tls: SocketTLS_T, most: int32): int32
   ## Of a client: of how many servers a session is kept, to be resumed; 0: of none. Forgets those
-  ## that are kept. 0, SOCKET_EINVAL, SOCKET_ESTATE (of a server), SOCKET_ENOMEM.
+  ## that are kept. mbedTLS offers nothing but the session's own version along with it: a server
+  ## that has given that up since refuses one connection, and the next one begins anew. 0,
+  ## SOCKET_EINVAL, SOCKET_ESTATE (of a server), SOCKET_ENOMEM.
 
 proc SocketTLS_set_key_log*(tls: SocketTLS_T, path: cstring): int32
   ## Appends the secrets of connections to a file, in the format of NSS, from which Wireshark opens
