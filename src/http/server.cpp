@@ -23,6 +23,7 @@ public:
   }
   void on_stalled(int code) noexcept override { server_.report_stalled(code); }
   void on_resumed() noexcept override { server_.report_resumed(); }
+  void on_turned_away() noexcept override { server_.check_stopped(); }
 
   Acceptor acceptor;
 
@@ -264,7 +265,7 @@ Status Server::stop(int timeout_ms) {
   }
   if (stopping_) return {};
   stopping_ = true;
-  for (auto &endpoint : endpoints_) endpoint->acceptor.close();
+  for (auto &endpoint : endpoints_) endpoint->acceptor.stop_listening();
   const int64_t grace = now + stop_grace_ms_ * kNsPerMs;
   in_grace_ = stop_grace_ms_ > 0 && grace < stop_deadline_ns_;
   if (in_grace_)
@@ -281,24 +282,33 @@ Status Server::set_stop_grace(int64_t ms) noexcept {
   return {};
 }
 
+int Server::handshakes() const noexcept {
+  int count = 0;
+  for (const auto &endpoint : endpoints_) count += endpoint->acceptor.handshakes();
+  return count;
+}
+
 void Server::end_idle() noexcept {
+  for (auto &endpoint : endpoints_) endpoint->acceptor.end_handshakes();
   for (H1Session *session = sessions_.front(); session; session = sessions_.next(*session))
     session->finish_soon();
 }
 
 void Server::on_timer() {
   if (std::exchange(in_grace_, false) && loop().clock().now_ns() < stop_deadline_ns_) {
-    end_idle();
     if (stop_deadline_ns_ != INT64_MAX) loop().timers().arm(*this, stop_deadline_ns_);
-    return;
+    end_idle();
+    return check_stopped();
   }
   if (connections_ > 0) stop_code_ = SOCKET_ETIMEDOUT;
+  for (auto &endpoint : endpoints_) endpoint->acceptor.end_handshakes();
   for (H1Session *session = sessions_.front(); session; session = sessions_.next(*session))
     session->abort(SOCKET_ETIMEDOUT);
+  check_stopped();
 }
 
 void Server::check_stopped() noexcept {
-  if (!stopping_ || stopped_ || connections_ > 0) return;
+  if (!stopping_ || stopped_ || connections_ > 0 || handshakes() > 0) return;
   stopped_ = true;
   loop().timers().disarm(*this);
   raise(SOCKET_HTTP_STOPPED);

@@ -109,6 +109,7 @@ private:
   void answer_unrouted(Exchange &exchange);
   void check_stopped() noexcept;
   template <class Listen> Status add_endpoint(Listen &&listen);
+  int handshakes() const noexcept;
   void end_idle() noexcept;
 
   Limits limits_;

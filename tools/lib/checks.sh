@@ -52,6 +52,7 @@ step_openssl() {
     test=${test##*/}
     targets+=("test/${test%.*}")
   done
+  targets+=(test/test_tls_http)
   ninja -C build/openssl "${targets[@]}"
   suite "$1" openssl --no-rebuild --timeout-multiplier 4 --suite tls
 }

@@ -87,9 +87,13 @@ Status Acceptor::begin(int fd) {
 }
 
 void Acceptor::close() noexcept {
+  end_handshakes();
+  stop_listening();
+}
+
+void Acceptor::stop_listening() noexcept {
   unwatch();
   loop().timers().disarm(*this);
-  if (gate_) gate_->clear();
   // Looked at while our socket holds the inode, whose number is nobody else's until then.
   const bool remove = file_ && file_->is_there();
   fd_.reset();
@@ -202,6 +206,7 @@ void Acceptor::on_secured(std::unique_ptr<Transport> transport, const Address &p
 void Acceptor::on_turned_away() noexcept {
   make_way();
   connection_gone();
+  delegate_.on_turned_away();
 }
 
 // ---- The limit

@@ -20,6 +20,8 @@ public:
   virtual void on_accepted(std::unique_ptr<Transport> transport, const Address &peer) = 0;
   virtual void on_stalled(int code) noexcept = 0;
   virtual void on_resumed() noexcept = 0;
+  // A connection whose handshake had begun will not come.
+  virtual void on_turned_away() noexcept {}
 
 protected:
   ~AcceptorDelegate() = default;
@@ -37,6 +39,13 @@ public:
   // SOCKET_EINVAL: no stream socket, SOCKET_ESTATE: does not listen.
   Status listen_on(int fd);
   void close() noexcept;
+  // The same, but connections whose handshake has begun still come.
+  void stop_listening() noexcept;
+  int handshakes() const noexcept { return gate_ ? gate_->under_way() : 0; }
+  // Those do not come either.
+  void end_handshakes() noexcept {
+    if (gate_) gate_->clear();
+  }
   bool listening() const noexcept { return static_cast<bool>(fd_); }
   int fd() const noexcept { return fd_.get(); }
   Result<Address> address() const noexcept { return os::local_address(fd_.get()); }

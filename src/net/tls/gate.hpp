@@ -29,6 +29,7 @@ public:
   // Throws std::bad_alloc, and the connection is closed.
   void let_in(std::unique_ptr<Transport> transport, const Address &peer);
   bool full() const noexcept { return under_way_ >= config_->max_handshakes(); }
+  int under_way() const noexcept { return under_way_; }
   // Connections that come from here on.
   void set_config(Ref<Config> config) noexcept { config_ = std::move(config); }
   // Of those who are in it nobody comes out.
