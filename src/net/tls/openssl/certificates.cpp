@@ -59,12 +59,13 @@ std::vector<Certificate> parse_certificates(std::string_view text) {
   std::vector<Certificate> found;
   if (!is_pem(text)) {
     const unsigned char *in = unsigned_bytes(text);
-    if (X509 *one = d2i_X509(nullptr, &in, static_cast<long>(text.size()))) found.emplace_back(one);
+    if (Certificate one{d2i_X509(nullptr, &in, static_cast<long>(text.size()))})
+      found.push_back(std::move(one));
     return found;
   }
   const Bio bio = reader(text);
-  while (X509 *next = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr))
-    found.emplace_back(next);
+  while (Certificate next{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)})
+    found.push_back(std::move(next));
   // Its end is an error of its own; a damaged one spoils them all.
   if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) found.clear();
   if (!found.empty()) ERR_clear_error();
