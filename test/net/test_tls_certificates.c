@@ -100,6 +100,24 @@ static void pins(void **state) {
   assert_int_equal(connect_secured(to, "localhost", &ours, &theirs), SOCKET_ECERT_PIN);
 }
 
+/* One that was computed elsewhere; the certificate itself is nobody's. */
+static void a_pinned_key(void **state) {
+  (void)state;
+  Issued pinned;
+  Secured to;
+  SocketStream_T ours, theirs;
+  snprintf(pinned.chain, sizeof pinned.chain, "%s", encrypted_key_certificate);
+  snprintf(pinned.key, sizeof pinned.key, "%s", plain_key);
+  open_secured(&to, &pinned, NULL);
+  assert_int_equal(SocketTLS_trust_anybody_without_verification(to.client), 0);
+  assert_int_equal(SocketTLS_add_pin(to.client, encrypted_key_pin), 0);
+  assert_int_equal(connect_secured(&to, "localhost", &ours, &theirs), 1);
+  assert_int_equal(
+      SocketTLS_add_pin(to.client, "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="), 0);
+  assert_int_equal(connect_secured(&to, "localhost", &ours, &theirs), 1); /* one of them will do */
+  close_secured(&to);
+}
+
 /* ---- A client's */
 
 /* 1: both are connected; otherwise the code of the client, or of its first read: in TLS 1.3 a
@@ -266,6 +284,7 @@ int main(void) {
       cmocka_unit_test(what_a_certificate_is_not_for),
       cmocka_unit_test(trusting_anybody_is_said_aloud),
       secured_test(pins),
+      cmocka_unit_test(a_pinned_key),
       secured_test_of_each_version(clients_show_certificates),
       cmocka_unit_test(encrypted_keys),
       secured_test(what_cannot_be_used_changes_nothing),
