@@ -158,7 +158,7 @@ bool describe_use(X509 *certificate, X509 *issuer, const CertificateRequest &req
   std::string names;
   for (const std::string &name : request.names) {
     const bool number = !Server::parse(name).address.empty();
-    names += (names.empty() ? "" : ",") + std::string(number ? "IP:" : "DNS:") + name;
+    names.append(names.empty() ? "" : ",").append(number ? "IP:" : "DNS:").append(name);
   }
   return extend(certificate, issuer, NID_ext_key_usage,
                 request.client ? "clientAuth" : "serverAuth") &&
