@@ -584,8 +584,10 @@ EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_password, SocketTLS_set_password(handle
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_staple, SocketTLS_set_staple(handle, 0, NULL, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_add_authorities, SocketTLS_add_authorities(handle, NULL, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_add_authorities_file, SocketTLS_add_authorities_file(handle, "text"), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_add_authorities_folder, SocketTLS_add_authorities_folder(handle, "text"), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_system_authorities, SocketTLS_set_system_authorities(handle, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_client_check, SocketTLS_set_client_check(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_verify, SocketTLS_set_verify(handle, NULL, NULL), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_add_pin, SocketTLS_add_pin(handle, "text"), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_trust_anybody_without_verification, SocketTLS_trust_anybody_without_verification(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_policy, SocketTLS_set_policy(handle, "text"), SOCKET_EBADHANDLE)
@@ -733,6 +735,7 @@ WITHOUT_EXPECT_ERROR(SocketTLS_replace_certificate_chain, SocketTLS_replace_cert
 WITHOUT_EXPECT_ERROR(SocketTLS_replace_certificate_key, SocketTLS_replace_certificate((SocketTLS_T)live_handle(KIND_SocketTLS_T), 1, (void *)scratch, 1, NULL, 1), SOCKET_EINVAL)
 WITHOUT_EXPECT_ERROR(SocketTLS_add_authorities_bytes, SocketTLS_add_authorities((SocketTLS_T)live_handle(KIND_SocketTLS_T), NULL, 1), SOCKET_EINVAL)
 WITHOUT_EXPECT_ERROR(SocketTLS_add_authorities_file_path, SocketTLS_add_authorities_file((SocketTLS_T)live_handle(KIND_SocketTLS_T), NULL), SOCKET_EINVAL)
+WITHOUT_EXPECT_ERROR(SocketTLS_add_authorities_folder_path, SocketTLS_add_authorities_folder((SocketTLS_T)live_handle(KIND_SocketTLS_T), NULL), SOCKET_EINVAL)
 WITHOUT_EXPECT_ERROR(SocketTLS_add_pin_pin, SocketTLS_add_pin((SocketTLS_T)live_handle(KIND_SocketTLS_T), NULL), SOCKET_EINVAL)
 WITHOUT_EXPECT_ERROR(SocketTLS_set_policy_policy, SocketTLS_set_policy((SocketTLS_T)live_handle(KIND_SocketTLS_T), NULL), SOCKET_EINVAL)
 WITHOUT_EXPECT_ERROR(SocketTLS_set_alpn_protocols, SocketTLS_set_alpn((SocketTLS_T)live_handle(KIND_SocketTLS_T), NULL), SOCKET_EINVAL)
@@ -1070,8 +1073,10 @@ int main(void) {
       cmocka_unit_test(bad_SocketTLS_set_staple),
       cmocka_unit_test(bad_SocketTLS_add_authorities),
       cmocka_unit_test(bad_SocketTLS_add_authorities_file),
+      cmocka_unit_test(bad_SocketTLS_add_authorities_folder),
       cmocka_unit_test(bad_SocketTLS_set_system_authorities),
       cmocka_unit_test(bad_SocketTLS_set_client_check),
+      cmocka_unit_test(bad_SocketTLS_set_verify),
       cmocka_unit_test(bad_SocketTLS_add_pin),
       cmocka_unit_test(bad_SocketTLS_trust_anybody_without_verification),
       cmocka_unit_test(bad_SocketTLS_set_policy),
@@ -1211,6 +1216,7 @@ int main(void) {
       cmocka_unit_test(without_SocketTLS_replace_certificate_key),
       cmocka_unit_test(without_SocketTLS_add_authorities_bytes),
       cmocka_unit_test(without_SocketTLS_add_authorities_file_path),
+      cmocka_unit_test(without_SocketTLS_add_authorities_folder_path),
       cmocka_unit_test(without_SocketTLS_add_pin_pin),
       cmocka_unit_test(without_SocketTLS_set_policy_policy),
       cmocka_unit_test(without_SocketTLS_set_alpn_protocols),

@@ -135,6 +135,13 @@ int SocketTLS_add_authorities_file(SocketTLS_T tls, const char *path) {
   });
 }
 
+int SocketTLS_add_authorities_folder(SocketTLS_T tls, const char *path) {
+  return with_config(tls, [&](Config &self) -> Status {
+    if (!path) return Error{SOCKET_EINVAL};
+    return self.add_authorities_folder(path);
+  });
+}
+
 int SocketTLS_set_system_authorities(SocketTLS_T tls, int on) {
   return with_config(tls, [&](Config &self) -> Status {
     if (on != 0 && on != 1) return Error{SOCKET_EINVAL};
@@ -151,6 +158,10 @@ int SocketTLS_set_client_check(SocketTLS_T tls, int check) {
     default: return Error{SOCKET_EINVAL};
     }
   });
+}
+
+int SocketTLS_set_verify(SocketTLS_T tls, SocketTLSVerify_T verify, void *user) {
+  return with_config(tls, [&](Config &self) { return self.set_verify(verify, user); });
 }
 
 int SocketTLS_add_pin(SocketTLS_T tls, const char *pin) {
