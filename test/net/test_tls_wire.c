@@ -1,19 +1,10 @@
 /* TLS through the C ABI, with somebody in between: records that come in pieces, damaged ones, ends
  * in the midst of a handshake, peers that speak something else. */
+#include "support/sanitized.h"
 #include "support/tls_support.h"
 
 /* Every byte where a handshake takes a millisecond or two; elsewhere every seventh. */
-#if defined(_WIN32) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { STRIDE = 7 };
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-enum { STRIDE = 7 };
-#else
-enum { STRIDE = 1 };
-#endif
-#else
-enum { STRIDE = 1 };
-#endif
+enum { STRIDE = SANITIZED ? 7 : 1 };
 
 enum { TO_SERVER = 0, TO_CLIENT = 1, MOST = 65536 };
 
