@@ -4,15 +4,6 @@
 #include <socketpoll/SocketHTTP.h>
 #include <socketpoll/SocketHTTPServer.h>
 
-static Issued authority, certificate;
-
-static int make_certificates(void **state) {
-  (void)state;
-  issue(&authority, "Test authority", SOCKET_TLS_AUTHORITY, NULL);
-  issue(&certificate, "localhost", SOCKET_TLS_SERVER_CERTIFICATE, &authority);
-  return 0;
-}
-
 static void hello(SocketHTTP_T exchange, void *user) {
   (void)user;
   SocketHTTP_respond(exchange, 200, "text/plain", "Hello\n", 6);
@@ -92,7 +83,7 @@ static void open_site(Site *site) {
   site->loop = SocketLoop_new();
   site->other = SocketLoop_new();
   site->server = SocketHTTPServer_new(site->loop);
-  site->tls = server_with(&certificate);
+  site->tls = server_with(&good);
   site->client = client_of(&authority);
   site->path = "/hello";
   assert_int_equal(SocketHTTPServer_route(site->server, "GET", "/hello", hello, NULL), 0);

@@ -54,7 +54,7 @@ Failure take_failure() {
   return failure;
 }
 
-std::vector<Certificate> parse_certificates(std::string_view text) {
+std::vector<Certificate> parse_certificates(std::string_view text, Damaged damaged) {
   std::vector<Certificate> found;
   if (!is_pem(text)) {
     const unsigned char *in = unsigned_bytes(text);
@@ -63,10 +63,20 @@ std::vector<Certificate> parse_certificates(std::string_view text) {
     return found;
   }
   const Bio bio = reader(text);
-  while (Certificate next{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)})
-    found.push_back(std::move(next));
-  // Its end is an error of its own; a damaged one spoils them all.
-  if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) found.clear();
+  for (;;) {
+    if (Certificate next{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) {
+      found.push_back(std::move(next));
+      continue;
+    }
+    const int reason = ERR_GET_REASON(ERR_peek_last_error());
+    if (reason == PEM_R_NO_START_LINE) break; // its end
+    if (damaged == Damaged::spoils_all) {
+      found.clear();
+      break;
+    }
+    if (reason == ERR_R_MALLOC_FAILURE) throw std::bad_alloc();
+    ERR_clear_error();
+  }
   if (!found.empty()) ERR_clear_error();
   return found;
 }

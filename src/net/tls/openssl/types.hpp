@@ -45,8 +45,10 @@ struct Failure {
 };
 Failure take_failure();
 
+enum class Damaged { spoils_all, is_left_out };
 // Every certificate of PEM, or the one of DER; none if it cannot be read. Throws std::bad_alloc.
-std::vector<Certificate> parse_certificates(std::string_view text);
+std::vector<Certificate> parse_certificates(std::string_view text,
+                                            Damaged damaged = Damaged::spoils_all);
 // nullptr where it cannot be read; `wrong_password` says why. Throws std::bad_alloc.
 Key parse_key(std::string_view text, const std::string &password, bool &wrong_password);
 // Throws std::bad_alloc.
