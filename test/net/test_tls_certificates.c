@@ -156,8 +156,9 @@ static int enters(Secured *to, SocketTLS_T tls) {
   return code == 0 ? 1 : code;
 }
 
-/* By an alert. A server of a system's mbedTLS sends it under the keys of the handshake, when a client
- * of TLS 1.3 expects those of the application already (RFC 8446, 7.1), and cannot read it. */
+/* By an alert. A server of a system's mbedTLS sends it under the keys of the handshake, when a
+ * client of TLS 1.3 expects those of the application already (RFC 8446, 7.1), and cannot read it.
+ */
 static void assert_refused(int code) {
 #if defined(TEST_TLS_UNPATCHED)
   assert_true(code == SOCKET_EALERT || code == SOCKET_ETLS);
