@@ -140,10 +140,12 @@ NOT-SUPPORTED by a library over mbedTLS."
 
 (defun add-authority (word source)
   (let ((file (source-file source)))
-    (if file
-        (raw:socket-tls-add-authorities-file word file)
-        (with-octets (sap length) (source-octets source)
-          (raw:socket-tls-add-authorities word sap length)))))
+    (cond ((null file)
+           (with-octets (sap length) (source-octets source)
+             (raw:socket-tls-add-authorities word sap length)))
+          ((string= "/" file :start2 (max 0 (1- (length file))))
+           (raw:socket-tls-add-authorities-folder word file))
+          (t (raw:socket-tls-add-authorities-file word file)))))
 
 (defun first-failure (function items)
   (or (loop for item in items
@@ -190,7 +192,8 @@ NOT-SUPPORTED by a library over mbedTLS."
   "Sets what is given, and leaves the rest as it is.
   PASSWORD            of private keys that are added or reloaded from here on; NIL: none
   CERTIFICATE, KEY, NAMES   as of ADD-CERTIFICATE
-  AUTHORITIES         to be trusted as well: a file or what is in one, or a list of such
+  AUTHORITIES         to be trusted as well: a file, a folder (\"/.../\"), what is in a file, or a
+                      list of such
   SYSTEM-AUTHORITIES  whether those of the system are trusted; a client does, a server does not
   CLIENT-CERTIFICATES of a server: NIL, :OPTIONAL or :REQUIRED
   PINS                the peer's key must be one of these: \"sha256//...\", or a list of such

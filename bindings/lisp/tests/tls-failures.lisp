@@ -34,6 +34,15 @@
                                     :pins "sha256//WoiWRyIOVNa9ihaBciRSC7XHjliYS9VwUGOIud4PB18="))
                  "127.0.0.1")))))
 
+(deftest tls-authorities-from-files-and-folders
+  (with-folder (folder)
+    (let ((file (write-file (concatenate 'string folder "authority") (authority))))
+      (with-secured-listener (listener (server-for "127.0.0.1"))
+        (dolist (source (list file (pathname file) folder (pathname folder)
+                              (list (make-certificate "another" :kind :authority) (authority))
+                              (to-octets (authority))))
+          (refusal listener (make-client-tls :system-authorities nil :authorities source)))))))
+
 (defun year (time) (princ-to-string (nth-value 5 (decode-universal-time time 0))))
 
 (deftest tls-nothing-in-common
@@ -172,6 +181,7 @@
     (signals network-error (configure-tls client :pins "nothing") "pins")
     (signals network-error (configure-tls client :authorities #p"/absent/authority.pem")
              "/absent/authority.pem")
+    (signals network-error (configure-tls client :authorities "/absent/") "/absent/")
     (signals credential-error (configure-tls client :authorities "-----BEGIN nothing") "authorities")
     (signals network-error (make-server-tls :certificate "/absent.pem" :key "/absent.key") "/absent.pem")
     (signals credential-error

@@ -210,10 +210,11 @@
                    (close-object theirs))))
              (refused (client)
                ;; In TLS 1.3 the client is done before the server has looked.
-               (signals tls-error
+               (signals tls-refused
                    (let ((ours (net:await (connect-to-listener listener client))))
                      (unwind-protect (read-line (net:socket-stream ours :timeout 20000))
-                       (close-object ours))))))
+                       (close-object ours)))
+                 "alert")))
         (is (string= "nobody" (enters somebody)))
         (configure-tls server :client-certificates :optional)
         (is (string= "nobody" (enters nobody)))
