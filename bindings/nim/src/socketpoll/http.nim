@@ -9,8 +9,8 @@
 ## A handler answers now or later. One that raises costs its own connection only: the client gets
 ## 500 (or, if the response had begun, a cut connection), and `onError` is told.
 import std/tables
-import errors, eventloop, raw
-export errors, eventloop
+import errors, eventloop, raw, tls
+export errors, eventloop, tls
 
 type
   HttpServer* = ref object
@@ -356,6 +356,17 @@ proc onLog*(server: HttpServer; log: proc (entry: LogEntry)) =
   discard check(SocketHTTPServer_set_log(server.core, handler, pointer(server.core)),
                 "log for " & $server)
 
+proc useTls*(server: HttpServer; tls: TlsContext) =
+  ## HTTPS: what is listened on from here on is secured. `reload` of `tls` reaches it; nil: it is not
+  ## any more.
+  let code = SocketHTTPServer_set_tls(server.native(),
+                                      if tls.isNil: SocketTLS_T(nil) else: tls.native)
+  if code < 0: raiseExplained(code, "use TLS on " & $server)
+
+proc useTls*(server: HttpServer; chainFile, keyFile: string) =
+  ## The same with the certificate and the private key in these files.
+  server.useTls(newServerTls(chainFile, keyFile))
+
 proc listen*(server: HttpServer; address: string; reusePort = false) =
   ## "127.0.0.1:8080", "[::]:80", "unix:/path"; port 0 picks a free one. Any number of times.
   ## `reusePort`: the servers of several threads share the port.
@@ -389,7 +400,3 @@ proc close*(server: HttpServer) =
   for route in server.routes: server.loop.detach(route, background = true)
   server.routes.setLen 0
   if not server.self.stopped: server.loop.detach(server.self)
-
-proc useTls*(server: HttpServer; certificate, key: string) =
-  ## Has its place; the library has no TLS yet. Raises `NotBuiltInError`.
-  requireTls("serve TLS with " & certificate)
