@@ -25,10 +25,11 @@
     stream))
 
 (defun make-ssl-client-stream (stream &key hostname (verify :required) certificate key password
-                                        alpn-protocols external-format)
+                                        alpn-protocols external-format unwrap-stream-p)
   "STREAM, a connection's, once it is secured: the certificate must be for HOSTNAME, and from an
 authority that the system trusts. There is no VERIFY but :REQUIRED; to trust others, or anybody, use
-SOCKETPOLL/NET:SOCKET-START-TLS with a TLS of your own."
+SOCKETPOLL/NET:SOCKET-START-TLS with a TLS of your own. UNWRAP-STREAM-P makes no difference."
+  (declare (ignore unwrap-stream-p))
   (unless (eq verify :required)
     (error "There is no :VERIFY ~s here: see the :AUTHORITIES, the :PINS and the ~
 :TRUST-ANYBODY-WITHOUT-VERIFICATION of SOCKETPOLL:MAKE-CLIENT-TLS." verify))
@@ -39,9 +40,11 @@ SOCKETPOLL/NET:SOCKET-START-TLS with a TLS of your own."
                t)
            external-format hostname))
 
-(defun make-ssl-server-stream (stream &key certificate key password alpn-protocols external-format)
+(defun make-ssl-server-stream (stream &key certificate key password alpn-protocols external-format
+                                        unwrap-stream-p)
   "STREAM, an accepted connection's, once it is secured with the files CERTIFICATE and KEY, which are read
 each time. A listener with :TLS reads them once, and resumes sessions."
+  (declare (ignore unwrap-stream-p))
   (secured stream
            (sp:make-server-tls :certificate certificate :key (or key certificate) :password password
                                :alpn alpn-protocols)

@@ -155,6 +155,15 @@
           (is (not (object-live-p theirs))))
         (close-object ours)))))
 
+(deftest tls-a-listener-goes-in-the-midst
+  (let ((listener (net:socket-listen "127.0.0.1" 0 :tls (server-for "127.0.0.1"))) (loop (current-loop)))
+    (net:with-connection (plain "127.0.0.1" (net:socket-port listener))
+      (let ((future (connect-to-listener listener (client-of-authority))))
+        (run-once loop 0)
+        (net:socket-close listener)
+        (signals connection-error (net:await future 20000)))
+      (is (null (ignore-errors (read-line (net:socket-stream plain :timeout 20000) nil)))))))
+
 (deftest tls-errors-in-callbacks
   (let ((told '()) (client (client-of-authority)))
     (let ((*error-hook* (lambda (condition object)

@@ -59,6 +59,28 @@
           :on-complete (lambda (connection) (io:async-write connection "by operations")))))
     (is (equal "by operations" heard))))
 
+(deftest tls-operations-that-start-it
+  (let ((server (server-for "mail.test")) (client (client-of-authority)) (heard nil)
+        (buffer (allocate-buffer 100)))
+    (io:with-io-context (context)
+      (multiple-value-bind (ours theirs) (connection-pair)
+        (io:async-start-tls theirs server
+          :on-complete (lambda (connection)
+                         (io:async-read connection buffer
+                           :on-complete (lambda (length)
+                                          (setf heard (buffer-string buffer :end length))
+                                          (io:close-connection connection)))))
+        (io:async-start-tls ours client :server-name "mail.test" :timeout 20000
+          :on-complete (lambda (connection) (io:async-write connection "started")))))
+    (is (equal "started" (shiftf heard '())))
+    (io:with-io-context (context)
+      (multiple-value-bind (ours theirs) (connection-pair)
+        (io:async-start-tls theirs server :on-complete #'identity
+                                          :on-error (lambda (condition) (push condition heard)))
+        (io:async-start-tls ours client :server-name "other.test" :on-complete #'identity
+                                        :on-error (lambda (condition) (setf heard (list condition))))))
+    (is (typep (first (last heard)) 'certificate-for-another-host))))
+
 (deftest tls-many-at-a-time
   (let* ((server (server-for "127.0.0.1")) (client (client-of-authority)) (count 50)
          (accepted 0))
@@ -331,7 +353,7 @@
               ;; Nobody trusts the tests' authority who only knows the system's.
               (signals socketpoll/cl+ssl:ssl-error-verify
                   (socketpoll/cl+ssl:make-ssl-client-stream (net:socket-stream ours :timeout 20000)
-                                                            :hostname "cl.test")
+                                                            :hostname "cl.test" :unwrap-stream-p t)
                 "CN=cl.test")
               (is (null served))))
           (multiple-value-bind (ours theirs) (connection-pair)

@@ -143,6 +143,14 @@ test "given up in the midst of a handshake":
     let (ours, theirs) = plainPair()
     expected(TimeoutError, "start TLS"): theirs.startTls(loop, serverFor("x"), timeoutMs = 30)
     closeAll(ours, theirs)
+  block: # the listener goes
+    let listener = listening(serverFor("127.0.0.1"))
+    let waiting = newCoroutine(proc () = drop dial(listener, client()))
+    ready waiting
+    loop.runOnce(0)
+    listener.close()
+    while not waiting.finished: loop.runOnce(20_000)
+    check waiting.error of ConnectionError
   block: # the loop goes
     let other = newEventLoop()
     let socket = newAsyncSocket(other)
