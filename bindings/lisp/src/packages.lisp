@@ -87,6 +87,7 @@
    #:serve-static #:add-middleware
    #:http-request #:request-method #:request-uri #:request-path #:request-query #:request-header
    #:request-headers #:request-body #:request-text #:request-parameter #:request-peer
+   #:request-tls-version #:request-tls-server-name #:request-certificate
    #:request-duration #:request-query-parameters #:request-form-parameters #:request-on-close
    #:read-body #:pause-body #:resume-body #:start-response #:write-response #:end-response
    #:request-on-drain #:response-stream #:with-response-stream

@@ -86,20 +86,26 @@ of once it is over; those that fail are closed. NIL: no TLS any more."
 
 ;;; What was agreed on
 
-(defun agreed (connection value operation)
-  "VALUE, or NIL where it is a code that only says that there is no TLS, or not yet."
+(defun agreed (object value operation)
+  "What an OBJECT, a connection or a request, has agreed on: VALUE, or NIL where it is a code that only says that there is no TLS, or not yet."
   (cond ((not (integerp value)) value)
         ((>= value 0) value)
         ((or (= value raw:+socket-enotsup+) (= value raw:+socket-enotconn+)
              (= value raw:+socket-enoent+))
          nil)
-        (t (fail (closing-code connection value) operation connection))))
+        (t (fail (closing-code object value) operation object))))
 
-(defun agreed-text (connection function operation)
-  (let ((text (call-for-octets (lambda (sap capacity)
-                                 (funcall function (object-word connection) sap capacity)))))
-    (let ((octets (agreed connection text operation)))
-      (and octets (plusp (length octets)) (to-string octets)))))
+(defun agreed-text (object function operation)
+  (let ((octets (agreed object (call-for-octets (lambda (sap capacity)
+                                                  (funcall function (object-word object) sap capacity)))
+                        operation)))
+    (and octets (plusp (length octets)) (to-string octets))))
+
+(defun agreed-certificate (object function index)
+  (agreed object
+          (call-for-octets (lambda (sap capacity)
+                             (funcall function (object-word object) index sap capacity)))
+          "read the certificate of"))
 
 (defun last-code (text)
   "TEXT, or the code that was left behind in its place."
@@ -131,11 +137,7 @@ of once it is over; those that fail are closed. NIL: no TLS any more."
 (defun connection-certificate (connection &optional (index 0))
   "The peer's certificate as octets (DER), or at INDEX those that it sent along; NIL if there is none, and
 where a session is resumed: it was shown in the first."
-  (agreed connection
-          (call-for-octets (lambda (sap capacity)
-                             (raw:socket-stream-get-tls-certificate (object-word connection) index sap
-                                                                    capacity)))
-          "read the certificate of"))
+  (agreed-certificate connection #'raw:socket-stream-get-tls-certificate index))
 
 (defun connection-tls-failure (connection)
   "Why TLS failed, in a sentence that names the certificate, its dates or the peer's alert, or NIL. Also

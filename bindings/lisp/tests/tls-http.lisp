@@ -2,9 +2,9 @@
 
 (in-package #:socketpoll/tests)
 
-(defun ask-securely (port client)
+(defun ask-securely (port client &key server-name)
   "What a GET is answered, and the fingerprint of the certificate."
-  (net:with-connection (connection "127.0.0.1" port :tls client :timeout 20000)
+  (net:with-connection (connection "127.0.0.1" port :tls client :server-name server-name :timeout 20000)
     (let ((stream (net:socket-stream connection :timeout 20000)))
       (format stream "GET / HTTP/1.1~c~%Host: a~c~%Connection: close~c~%~c~%" #\Return #\Return #\Return
               #\Return)
@@ -54,6 +54,32 @@
                (is (not (nth-value 2 (ask-securely port client))))
                (loop repeat 12 do (is (nth-value 2 (ask-securely port client)))))
           (net:stop-http-server server))))))
+
+(deftest https-knows-its-client
+  (flet ((who (request)
+           (format nil "~a ~a ~a" (net:request-tls-version request)
+                   (net:request-tls-server-name request)
+                   (let ((certificate (net:request-certificate request)))
+                     (and certificate (found-in (describe-certificate certificate) "somebody") t)))))
+    (let* ((kept nil) (tls (server-for "localhost" :authorities (values (authority))
+                                                   :client-certificates :required))
+           (server (net:start-http-server (lambda (server)
+                                            (net:route server :get "/" (lambda (request)
+                                                                         (setf kept request)
+                                                                         (who request))))
+                                          :tls tls))
+           (client (multiple-value-bind (certificate key) (issue "somebody" :kind :client)
+                     (client-of-authority :certificate certificate :key key))))
+      (is (found-in (ask-securely (net:http-server-port server) client :server-name "localhost")
+                    "TLSv1.3 localhost T"))
+      (net:stop-http-server server)
+      (signals stale-object (net:request-certificate kept))
+      (signals stale-object (net:request-tls-version kept)))
+    (with-answers ((answer (ask-for port "/")))
+        (net:with-http-server (server)
+          (net:route server :get "/" #'who)
+          (ready server))
+      (is (found-in answer "NIL NIL NIL")))))
 
 (deftest https-not-with-a-clients
   (signals network-error (net:make-http-server :tls (client-of-authority)) "SOCKET_EINVAL")

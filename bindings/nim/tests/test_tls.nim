@@ -289,12 +289,18 @@ test "HTTPS, renewed while it runs":
   let first = renew("127.0.0.1")
   let tls = newServerTls(chainFile, keyFile)
   let server = newHttpServer(loop)
+  var kept: Request
+  let mine = client()
   server.useTls(tls)
-  server.route("GET", "/") do (request: Request): request.respond(200, "safe")
+  server.route("GET", "/") do (request: Request):
+    kept = request
+    let shown = request.peerCertificate
+    let who = if shown.len == 0: "nobody" else: $describeCertificate(shown).contains("somebody")
+    request.respond(200, [request.tlsVersion, request.tlsServerName, who].join("|"))
   server.listen("127.0.0.1:0")
-  proc ask(port: int): (string, string) =
+  proc ask(port: int; serverName = ""): (string, string) =
     let socket = newAsyncSocket()
-    socket.useTls(client())
+    socket.useTls(mine, serverName)
     socket.connect(loop, "127.0.0.1:" & $port, 20_000)
     discard socket.send(loop, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     while true:
@@ -304,17 +310,32 @@ test "HTTPS, renewed while it runs":
     result[1] = fingerprint(socket.peerCertificate)
     socket.close()
   let before = ask(server.port)
-  check before[0].endsWith("\r\n\r\nsafe") and before[1] == first
-  let second = renew("127.0.0.1")
+  check before[0].endsWith("\r\n\r\nTLSv1.3||nobody") and before[1] == first
+  mine.sessions = 0
+  let second = renew("localhost")
+  tls.addAuthorities(authority.certificate)
+  tls.clientCertificates = ccRequired
+  let (certificate, key) = issue(["somebody"], ckClient)
+  mine.addCertificate(certificate, key)
   tls.reload()
-  check ask(server.port)[1] == second
+  let after = ask(server.port, "localhost")
+  check after[0].endsWith("\r\n\r\nTLSv1.3|localhost|true") and after[1] == second
+  expected(StaleHandleError, "certificate"): drop kept.peerCertificate
+  expected(StaleHandleError, "TLS"): drop kept.tlsVersion
+  let plain = newAsyncSocket()
+  server.useTls(nil)
+  server.listen("127.0.0.1:0")
+  plain.connect(loop, "127.0.0.1:" & $server.port)
+  discard plain.send(loop, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+  check plain.recvUntil(loop, "||nobody", timeoutMs = 20_000).endsWith("\r\n\r\n||nobody")
+  plain.close()
   expected(SocketPollError, "use TLS on"): server.useTls(client())
   expected(SocketPollError, "/absent"): server.useTls("/absent", "/absent")
   server.close()
   let other = newHttpServer(loop)
   other.useTls(chainFile, keyFile)
   other.listen("127.0.0.1:0")
-  check ask(other.port)[0].startsWith("HTTP/1.1 404 ")
+  check ask(other.port, "localhost")[0].startsWith("HTTP/1.1 404 ")
   other.close()
 
 test "std/net's names":

@@ -152,6 +152,25 @@ proc peer*(request: Request): string =
                 "ask for the peer of a request")
   $cast[cstring](addr text[0])
 
+proc tlsVersion*(request: Request): string =
+  ## "TLSv1.3" or "TLSv1.2"; "" where it came in the clear.
+  let text = SocketHTTP_get_tls_version(request.exchange)
+  if text.isNil and Socket_last_error() != SOCKET_ENOTSUP: raiseLast("ask a request for its TLS")
+  $text
+
+proc tlsServerName*(request: Request): string =
+  ## The name that the client has asked for (SNI); "" if it has not.
+  var text {.noinit.}: array[256, char]
+  let length = SocketHTTP_get_tls_server(request.exchange, cast[cstring](addr text[0]), 256)
+  if length < 0 and length != SOCKET_ENOTSUP: raiseError(length, "ask a request for its server name")
+  if length > 0: result = $cast[cstring](addr text[0])
+
+proc peerCertificate*(request: Request; index = 0): string =
+  ## The client's certificate (DER), or at `index` those that it sent along; "" if it showed none: see
+  ## `clientCertificates=`.
+  readCertificate("ask a request for the client's certificate", proc (into: pointer; room: int64): int64 =
+    SocketHTTP_get_tls_certificate(request.exchange, int32(index), into, room))
+
 # ---- The response
 
 proc setHeader*(request: Request; name, value: string) =

@@ -33,14 +33,6 @@ proc tlsFailure*(socket: AsyncSocket): string = failureText(socket.native)
 proc peerCertificate*(socket: AsyncSocket; index = 0): string =
   ## The peer's certificate (DER), or at `index` those that it sent along; "" if there is none, and
   ## where a session is resumed: it was shown in the first.
-  var room = 4096
-  while true:
-    result = newString(room)
-    let length = SocketStream_get_tls_certificate(socket.native, int32(index), pointer(cstring(result)),
-                                                  room)
-    if length != SOCKET_ENOBUFS:
-      if length < 0 and length notin [int64(SOCKET_ENOENT), SOCKET_ENOTSUP, SOCKET_ENOTCONN]:
-        raiseError(length, "ask for the certificate of the peer of " & $socket)
-      result.setLen max(length, 0)
-      return
-    room *= 4
+  readCertificate("ask for the certificate of the peer of " & $socket, proc (into: pointer;
+                  room: int64): int64 =
+    SocketStream_get_tls_certificate(socket.native, int32(index), into, room))

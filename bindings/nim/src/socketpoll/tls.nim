@@ -225,6 +225,19 @@ proc describeCertificate*(der: string): string =
       return
     room *= 4
 
+proc readCertificate*(what: string; read: proc (into: pointer; room: int64): int64): string =
+  ## For socketpoll/secured and socketpoll/http.
+  var room = 4096
+  while true:
+    result = newString(room)
+    let length = read(bytes(result), room)
+    if length != SOCKET_ENOBUFS:
+      if length < 0 and length notin [int64(SOCKET_ENOENT), SOCKET_ENOTSUP, SOCKET_ENOTCONN]:
+        raiseError(length, what)
+      result.setLen max(length, 0)
+      return
+    room *= 4
+
 proc makeCertificate*(names: openArray[string]; kind = ckServer; issuer = ""; issuerKey = "";
                       rsa = false; notBefore = getTime() - initDuration(days = 1);
                       notAfter = getTime() + initDuration(days = 90)):
