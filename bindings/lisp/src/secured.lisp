@@ -37,6 +37,10 @@
 (defmethod close-object :after ((connection connection))
   (unless (object-live-p connection) (take-handshake connection raw:+socket-ecanceled+)))
 
+(defmethod object-abandoned :before ((handshake handshake))
+  "It ends now, and not once more when the connection is closed."
+  (setf (connection-handshake (handshake-connection handshake)) nil))
+
 (defmethod cancel ((handshake handshake))
   "It costs the connection."
   (let ((connection (handshake-connection handshake)))

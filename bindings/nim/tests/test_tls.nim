@@ -1,6 +1,6 @@
 ## TLS that goes well: both sides in every style, what was agreed on, and what is configured.
-import std/[os, strutils]
-import socketpoll/[asyncio, http, ssl]
+import std/[atomics, os, strutils]
+import socketpoll/[asyncio, http, ssl, workers]
 import testing, tls_testing
 
 let loop = getEventLoop()
@@ -337,6 +337,50 @@ test "HTTPS, renewed while it runs":
   other.listen("127.0.0.1:0")
   check ask(other.port, "localhost")[0].startsWith("HTTP/1.1 404 ")
   other.close()
+
+var
+  lent: TlsHandle
+  port: Atomic[int]
+
+test "threads share a configuration, its tickets and its reload":
+  discard renew("127.0.0.1")
+  let tls = newServerTls(chainFile, keyFile)
+  lent = tls.handle
+  let first = newHttpServer(loop)
+  first.useTls(tls)
+  first.listen("127.0.0.1:0", reusePort = true)
+  port.store first.port
+  let workers = startWorkers(2, proc (index: int) =
+    let server = newHttpServer()
+    server.useTls(lent.context)
+    server.route("GET", "/", proc (request: Request) = request.respond(200, "a worker"))
+    server.listen("127.0.0.1:" & $port.load, reusePort = true))
+  first.close()
+  let mine = client()
+  proc ask(): AsyncSocket =
+    result = newAsyncSocket()
+    result.useTls(mine)
+    result.connect(loop, "127.0.0.1:" & $port.load, 20_000)
+    discard result.send(loop, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    check result.recvUntil(loop, "a worker", timeoutMs = 20_000).endsWith("a worker")
+  ask().close()
+  for _ in 0 ..< 10:
+    let socket = ask()
+    check socket.tlsResumed
+    socket.close()
+  let second = renew("127.0.0.1")
+  tls.reload()
+  mine.sessions = 0
+  for _ in 0 ..< 10:
+    let socket = ask()
+    check fingerprint(socket.peerCertificate) == second
+    socket.close()
+  workers.stop()
+  tls.close()
+  let late = lent.context
+  expected(StaleHandleError, "reload"): late.reload()
+  late.close()
+  expected(StaleHandleError, "TlsContext(closed)"): late.reload()
 
 test "std/net's names":
   discard renew("127.0.0.1")

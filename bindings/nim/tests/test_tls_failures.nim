@@ -116,10 +116,12 @@ test "given up in the midst of a handshake":
   cancel(coroutine)
   while not coroutine.finished: loop.runOnce(20_000)
   check coroutine.error of CoroutineCanceled
-  while not silent.takeAccepted().isNil: discard
-  GC_fullCollect()
+  while true:
+    let taken = silent.takeAccepted()
+    if taken.isNil: break
+    taken.close()
   loop.runOnce(0)
-  check loop.stat(SOCKET_STAT_OBJECTS) <= before + 1
+  check loop.stat(SOCKET_STAT_OBJECTS) <= before + 1 # the other one is accepted, perhaps
   block: # its own side closes it
     let (ours, theirs) = plainPair()
     let waiting = newCoroutine(proc () = ours.startTls(loop, client(), "x"))

@@ -15,6 +15,12 @@ type
     ## allowed; using it after that raises `StaleHandleError`. Connections need it no more once they
     ## have begun.
     core: SocketTLS_T
+    server, lent: bool
+
+  TlsHandle* = object
+    ## Names a configuration in any thread: plain words, to be copied at will. It stays harmless when
+    ## the configuration is gone.
+    core: SocketTLS_T
     server: bool
 
   ClientCertificates* = enum
@@ -27,7 +33,9 @@ type
     ckServer, ckClient
     ckAuthority ## signs others
 
-proc finalizeTls(tls: TlsContext) = SocketTLS_free(addr tls.core)
+proc finalizeTls(tls: TlsContext) =
+  if tls.lent: tls.core = SocketTLS_T(nil)
+  else: SocketTLS_free(addr tls.core)
 
 proc newTlsContext(server: bool): TlsContext =
   new(result, finalizeTls)
@@ -43,8 +51,7 @@ proc `$`*(tls: TlsContext): string =
   else: "TlsContext(" & (if tls.server: "server" else: "client") & ')'
 
 proc native*(tls: TlsContext): SocketTLS_T =
-  ## The library's handle. It is good in every thread, as long as this object is there: for
-  ## `SocketHTTPServer_set_tls` and the like of `socketpoll/raw`.
+  ## The library's handle, for calls of `socketpoll/raw`.
   if tls.isNil or tls.core.isNil: raiseError(SOCKET_EBADHANDLE, "use " & $tls)
   tls.core
 
@@ -53,7 +60,18 @@ proc isServer*(tls: TlsContext): bool = tls.server
 
 proc close*(tls: TlsContext) =
   ## Frees it now, and not with its object. Connections that have begun with it go on.
-  if not tls.isNil: SocketTLS_free(addr tls.core)
+  if not tls.isNil: finalizeTls(tls)
+
+proc handle*(tls: TlsContext): TlsHandle = TlsHandle(core: tls.native, server: tls.server)
+  ## For other threads.
+
+proc context*(handle: TlsHandle): TlsContext =
+  ## The same configuration in another thread, as long as the first object lasts: what one of them
+  ## changes, and what it reloads, holds for all.
+  new(result, finalizeTls)
+  result.core = handle.core
+  result.server = handle.server
+  result.lent = true
 
 proc tlsEngine*(): string = $SocketTLS_get_engine()
   ## "mbedtls", "openssl", or "none": what the library was built with.
