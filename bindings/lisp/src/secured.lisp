@@ -3,29 +3,26 @@
 (in-package #:socketpoll)
 
 (defstruct (handshake (:include operation) (:copier nil))
-  "The handshake of a connection, its connecting included."
-  (connection nil :type (or null connection)))
+  "The handshake of a connection that was there before, its subject.")
 
-(defun begin-handshake (connection name subject continuation)
+(defun begin-handshake (connection continuation)
   "CONTINUATION is called with CONNECTION and NIL once it is secured, or with NIL and a condition."
   (declare (type function continuation))
-  (let* ((loop (object-loop connection))
+  (let* ((loop (object-loop connection)) (name "start TLS on")
          (handshake
            (make-handshake
-            :handle (object-handle connection) :name name :subject subject :connection connection
+            :handle (object-handle connection) :name name :subject connection
             :continuation (lambda (status length data)
                             (declare (ignore length data))
                             (if (minusp status)
-                                (funcall continuation nil
-                                         (network-condition status name subject
-                                                            (failure-details connection status)))
+                                (funcall continuation nil (network-condition status name connection))
                                 (funcall continuation connection nil))))))
     (register handshake loop)
     (incf (event-loop-pending loop))
     (setf (connection-handshake connection) handshake)))
 
 (defun end-handshake (handshake status)
-  (let ((connection (handshake-connection handshake)))
+  (let ((connection (operation-subject handshake)))
     (with-handler-protection (connection :on-error (abandon connection))
       (end-operation handshake status 0 0))))
 
@@ -39,22 +36,35 @@
 
 (defmethod object-abandoned :before ((handshake handshake))
   "It ends now, and not once more when the connection is closed."
-  (setf (connection-handshake (handshake-connection handshake)) nil))
+  (setf (connection-handshake (operation-subject handshake)) nil))
 
 (defmethod cancel ((handshake handshake))
   "It costs the connection."
-  (let ((connection (handshake-connection handshake)))
+  (let ((connection (operation-subject handshake)))
     (when (object-live-p handshake)
       (call-in-loop (object-loop connection) (lambda () (close-object connection))))
     nil))
 
 (defun connect-securely (loop address tls server-name timeout continuation)
   "CONNECT-TO with TLS."
-  (let ((stream (with-tls-word (word (client-tls tls))
-                  (raw:socket-stream-connect-tls (loop-handle loop) address word server-name timeout))))
-    (if (zerop stream)
-        (fail-last "connect with TLS to" address)
-        (begin-handshake (adopt-stream loop stream) "connect with TLS to" address continuation))))
+  (declare (type function continuation))
+  (let ((name "connect with TLS to") (future 0))
+    (begin-operation
+     loop name address nil
+     (lambda (nothing)
+       (declare (ignore nothing))
+       (setf future (with-tls-word (word (client-tls tls))
+                      (raw:socket-async-connect-tls (loop-handle loop) address word server-name
+                                                    timeout))))
+     (lambda (status length stream)
+       (declare (ignore length))
+       (let ((details (and (tls-code-p status)
+                           (failure-text #'raw:socket-future-get-failure future))))
+         (free-handle #'raw:socket-future-free future)
+         (if (minusp status)
+             (funcall continuation nil (network-condition status name address details))
+             (funcall continuation (adopt-stream loop stream) nil))))
+     :keep t)))
 
 (defun start-tls (connection tls continuation &key server-name timeout)
   "Begins TLS on CONNECTION, to which nothing is queued and from which all has been read, as the side
@@ -69,7 +79,7 @@ operation."
                  (raw:socket-stream-start-tls (object-word connection) word server-name timeout))))
     (if (minusp code)
         (fail (closing-code connection code) "start TLS on" connection)
-        (begin-handshake connection "start TLS on" connection continuation))))
+        (begin-handshake connection continuation))))
 
 (defun (setf listener-tls) (tls listener)
   "Connections of LISTENER that come from here on begin with a handshake of TLS, a server's, and are told
@@ -147,11 +157,15 @@ where a session is resumed: it was shown in the first."
   "Why TLS failed, in a sentence that names the certificate, its dates or the peer's alert, or NIL. Also
 of a connection that has ended."
   (or (connection-failure connection)
-      (let ((text (call-for-octets (lambda (sap capacity)
-                                     (raw:socket-stream-get-tls-failure (object-word connection) sap
-                                                                        capacity)))))
-        (and (not (integerp text)) (plusp (length text)) (to-string text)))))
+      (failure-text #'raw:socket-stream-get-tls-failure (object-word connection))))
+
+(defun failure-text (function word)
+  "What FUNCTION says about the failure of what WORD is the handle of, or NIL."
+  (let ((text (call-for-octets (lambda (sap capacity) (funcall function word sap capacity)))))
+    (and (not (integerp text)) (plusp (length text)) (to-string text))))
+
+(defun tls-code-p (code)
+  (<= raw:+socket-epassword+ code raw:+socket-etls+))
 
 (defmethod failure-details ((connection connection) code)
-  (and (<= raw:+socket-epassword+ code raw:+socket-etls+)
-       (connection-tls-failure connection)))
+  (and (tls-code-p code) (connection-tls-failure connection)))

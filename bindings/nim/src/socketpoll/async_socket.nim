@@ -209,14 +209,12 @@ proc beginConnect*(socket: AsyncSocket; address: string; timeoutMs: int): Operat
   demand(socket, "connect", {skFresh})
   let loop = socket.loop.native()
   if socket.tls.isNil:
-    return socket.loop.newOperation("connect to " & address).prepare(
+    socket.loop.newOperation("connect to " & address).prepare(
       SocketAsync_connect(loop, cstring(address), int32(timeoutMs)))
-  # Of an operation of the library's nothing would be left that knows why TLS failed.
-  result = socket.loop.newOperation("connect with TLS to " & address)
-  result.stream = SocketStream_connect_tls(loop, cstring(address), socket.tls.native,
-                                           orNil(socket.serverName), int32(timeoutMs))
-  if result.stream.isNil: raiseLast(result.what)
-  result.connects = true
+  else:
+    socket.loop.newOperation("connect with TLS to " & address).prepare(
+      SocketAsync_connect_tls(loop, cstring(address), socket.tls.native, orNil(socket.serverName),
+                              int32(timeoutMs)))
 
 proc endConnect*(socket: AsyncSocket; operation: Operation; address: string) =
   discard operation.outcome()

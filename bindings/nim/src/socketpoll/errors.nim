@@ -37,10 +37,13 @@ type
 proc isTlsCode*(code: int32): bool = code <= SOCKET_ETLS and code >= SOCKET_EPASSWORD
   ## Whether TLS itself failed.
 
-proc failureText*(stream: SocketStream_T): string =
-  ## Why TLS failed on a stream, with the certificate or the peer's alert; "" if it did not.
+proc failureText*(stream: SocketStream_T; connecting = SocketFuture_T(nil)): string =
+  ## Why TLS failed on a stream, or on one that was to be, with the certificate or the peer's alert; ""
+  ## if it did not.
   result = newString(1024)
-  let length = SocketStream_get_tls_failure(stream, cstring(result), int32(result.len))
+  let room = int32(result.len)
+  let length = if stream.isNil: SocketFuture_get_failure(connecting, cstring(result), room)
+               else: SocketStream_get_tls_failure(stream, cstring(result), room)
   result.setLen max(length, 0)
 
 proc explained*(code: int32): string =

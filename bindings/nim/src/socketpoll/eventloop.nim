@@ -51,9 +51,7 @@ type
     resolves*: bool
     found*: seq[string] ## of a resolve: the addresses
     stream*: SocketStream_T ## what it is about: asked for the reason where TLS fails
-    connects*, secures*: bool
-      ## it has no future: the stream's own events end it. One that connects frees the stream if it
-      ## does not end well
+    secures*: bool ## it has no future: the stream's own events end it
     details: string
     waiter: Coroutine
     done*: proc (operation: Operation) {.closure.}
@@ -251,8 +249,7 @@ proc complete*(operation: Operation; status: int32; length: int64 = 0; data: poi
   operation.data = data
   operation.finished = true
   operation.loop.detach(operation)
-  if isTlsCode(status): operation.details = failureText(operation.stream)
-  if operation.connects and status < 0: SocketStream_free(addr operation.stream)
+  if isTlsCode(status): operation.details = failureText(operation.stream, operation.future)
   if operation.resolves and status == 0: readAddresses(operation)
   SocketFuture_free(addr operation.future)
   SocketTimer_free(addr operation.timer)
@@ -267,7 +264,7 @@ proc deliverOperation(receiver: Receiver; event: ptr SocketCompletion_T) {.nimca
   elif event.kind == SOCKET_TIMER: operation.complete(SOCKET_ETIMEDOUT)
   elif event.kind == SOCKET_CONNECTED:
     discard SocketStream_set_callback(operation.stream, nil, nil)
-    operation.complete(0, 0, pointer(operation.stream))
+    operation.complete(0)
   elif event.kind == SOCKET_CLOSED:
     operation.complete(if event.status < 0: event.status else: SOCKET_ECLOSED)
 
@@ -275,8 +272,7 @@ proc cancel*(operation: Operation) =
   ## Ends it without an outcome; what was lent is free when this returns.
   SocketFuture_free(addr operation.future)
   SocketTimer_free(addr operation.timer)
-  if operation.connects: SocketStream_free(addr operation.stream)
-  elif operation.secures: discard SocketStream_close(operation.stream) # a half of a handshake
+  if operation.secures: discard SocketStream_close(operation.stream) # a half of a handshake
   operation.loop.detach(operation)
 
 proc underWay*(operation: Operation): bool = not operation.ticket.isNil
@@ -304,7 +300,7 @@ proc start*(operation: Operation) =
   loop.attach(operation)
   if not operation.future.isNil:
     discard SocketFuture_then(operation.future, nil, operation.ticket)
-  elif operation.connects or operation.secures:
+  elif operation.secures:
     discard SocketStream_set_callback(operation.stream, nil, operation.ticket)
   elif operation.timeoutMs >= 0:
     operation.timer = SocketTimer_new(loop.native())
