@@ -316,6 +316,18 @@ static void encrypted_keys(void **state) {
     SocketTLS_set_password(tls, give_password, right);
     assert_int_equal(add_encrypted(tls, keys[i]), 1);
     SocketTLS_set_password(tls, NULL, NULL);
+    assert_int_equal(add_encrypted(tls, keys[i]), SOCKET_EPASSWORD);
+    char endless[1026];
+    memset(endless, 'x', 1025), endless[1025] = 0;
+    assert_int_equal(SocketTLS_set_password_text(tls, endless), SOCKET_EINVAL);
+    assert_int_equal(SocketTLS_set_password_text(tls, wrong), 0);
+    assert_int_equal(add_encrypted(tls, keys[i]), SOCKET_EPASSWORD);
+    assert_int_equal(SocketTLS_set_password_text(tls, right), 0);
+    memset(right, 0, 3); /* a copy was kept */
+    assert_int_equal(add_encrypted(tls, keys[i]), 2);
+    memcpy(right, "ses", 3);
+    assert_int_equal(SocketTLS_set_password_text(tls, NULL), 0);
+    assert_int_equal(add_encrypted(tls, keys[i]), SOCKET_EPASSWORD);
     assert_int_equal(SocketTLS_add_authorities(tls, authority.chain, 20), SOCKET_ECREDENTIAL);
     SocketTLS_free(&tls);
   }

@@ -550,6 +550,7 @@
             socket-tls-replace-certificate
             socket-tls-reload
             socket-tls-set-password
+            socket-tls-set-password-text
             socket-tls-set-staple
             socket-tls-add-authorities
             socket-tls-add-authorities-file
@@ -3672,6 +3673,14 @@
                  tls
                  password
                  user))
+
+(declaim (inline socket-tls-set-password-text))
+(defun socket-tls-set-password-text (tls password)
+  "The same password for all of them, without a callback: it is copied, at most 1024 bytes. NULL: no more. 0, SOCKET_EINVAL, SOCKET_ENOMEM."
+  (alien-funcall (extern-alien "SocketTLS_set_password_text"
+                               (function (signed 32) (unsigned 64) (c-string :external-format :utf-8)))
+                 tls
+                 password))
 
 (declaim (inline socket-tls-set-staple))
 (defun socket-tls-set-staple (tls number der length)

@@ -2120,6 +2120,10 @@ proc SocketTLS_set_password*(tls: SocketTLS_T, password: SocketPassword_T, user:
   ## Asked for the password of keys that are added from here on; it must not use this handle. NULL:
   ## no more. 0.
 
+proc SocketTLS_set_password_text*(tls: SocketTLS_T, password: cstring): int32
+  ## The same password for all of them, without a callback: it is copied, at most 1024 bytes. NULL:
+  ## no more. 0, SOCKET_EINVAL, SOCKET_ENOMEM.
+
 proc SocketTLS_set_staple*(tls: SocketTLS_T, number: int32, der: pointer, length: int64): int32
   ## An OCSP response (DER, RFC 6960), sent along with certificate `number` to who asks for it (RFC
   ## 6066, 8). `length` 0: none any more. 0, SOCKET_ENOENT, SOCKET_ECREDENTIAL (it cannot be read,
