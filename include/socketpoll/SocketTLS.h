@@ -91,6 +91,10 @@ SOCKET_API int SocketTLS_reload(SocketTLS_T tls);
 SOCKET_API int SocketTLS_set_password(SocketTLS_T tls, SOCKET_NULLABLE SocketPassword_T password,
                                       void *user);
 
+/* The same password for all of them, without a callback: it is copied, at most 1024 bytes. NULL: no
+ * more. 0, SOCKET_EINVAL, SOCKET_ENOMEM. */
+SOCKET_API int SocketTLS_set_password_text(SocketTLS_T tls, SOCKET_NULLABLE const char *password);
+
 /* An OCSP response (DER, RFC 6960), sent along with certificate `number` to who asks for it (RFC
  * 6066, 8). `length` 0: none any more. 0, SOCKET_ENOENT, SOCKET_ECREDENTIAL (it cannot be read, or
  * is itself an error, "try later"), SOCKET_ENOTSUP (mbedTLS cannot), SOCKET_EINVAL or

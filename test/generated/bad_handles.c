@@ -358,6 +358,7 @@ EXPECT_NULL(SocketFuture_T, SocketFuture_any, SocketFuture_any(&handle, 1))
 EXPECT_NULL(SocketFuture_T, SocketFuture_all, SocketFuture_all(&handle, 1))
 EXPECT_NUMBER(SocketFuture_T, SocketFuture_is_done, SocketFuture_is_done(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketFuture_T, SocketFuture_get_status, SocketFuture_get_status(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketFuture_T, SocketFuture_get_failure, SocketFuture_get_failure(handle, NULL, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketFuture_T, SocketFuture_get_result, SocketFuture_get_result(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketFuture_T, SocketFuture_get_progress, SocketFuture_get_progress(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketFuture_T, SocketFuture_get_lost, SocketFuture_get_lost(handle), SOCKET_EBADHANDLE)
@@ -375,6 +376,9 @@ EXPECT_NULL(SocketHTTP_T, SocketHTTP_get_header_name, SocketHTTP_get_header_name
 EXPECT_NULL(SocketHTTP_T, SocketHTTP_get_header_value, SocketHTTP_get_header_value(handle, 0))
 EXPECT_NULL(SocketHTTP_T, SocketHTTP_get_parameter, SocketHTTP_get_parameter(handle, "text"))
 EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_get_peer, SocketHTTP_get_peer(handle, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NULL(SocketHTTP_T, SocketHTTP_get_tls_version, SocketHTTP_get_tls_version(handle))
+EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_get_tls_server, SocketHTTP_get_tls_server(handle, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_get_tls_certificate, SocketHTTP_get_tls_certificate(handle, 0, NULL, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_get_body_length, SocketHTTP_get_body_length(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_set_callback, SocketHTTP_set_callback(handle, NULL, NULL), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_read_body, SocketHTTP_read_body(handle), SOCKET_EBADHANDLE)
@@ -581,6 +585,7 @@ EXPECT_NUMBER(SocketTLS_T, SocketTLS_add_certificate, SocketTLS_add_certificate(
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_replace_certificate, SocketTLS_replace_certificate(handle, 0, NULL, 0, NULL, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_reload, SocketTLS_reload(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_password, SocketTLS_set_password(handle, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_password_text, SocketTLS_set_password_text(handle, "text"), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_staple, SocketTLS_set_staple(handle, 0, NULL, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_add_authorities, SocketTLS_add_authorities(handle, NULL, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_add_authorities_file, SocketTLS_add_authorities_file(handle, "text"), SOCKET_EBADHANDLE)
@@ -689,6 +694,7 @@ WITHOUT_EXPECT_ERROR(SocketFuture_select_futures, SocketFuture_select(NULL, 1, 1
 WITHOUT_EXPECT_ERROR(SocketFuture_all_done_futures, SocketFuture_all_done(NULL, 1, 1), SOCKET_EINVAL)
 WITHOUT_EXPECT_NULL(SocketFuture_any_futures, SocketFuture_any(NULL, 1))
 WITHOUT_EXPECT_NULL(SocketFuture_all_futures, SocketFuture_all(NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketFuture_get_failure_out, SocketFuture_get_failure((SocketFuture_T)live_handle(KIND_SocketFuture_T), NULL, 1), SOCKET_EINVAL)
 WITHOUT_EXPECT_ERROR(SocketHTTPServer_route_method, SocketHTTPServer_route((SocketHTTPServer_T)live_handle(KIND_SocketHTTPServer_T), NULL, "text", (SocketHTTPHandler_T)unused_callback, (void *)scratch), SOCKET_EINVAL)
 WITHOUT_EXPECT_ERROR(SocketHTTPServer_route_pattern, SocketHTTPServer_route((SocketHTTPServer_T)live_handle(KIND_SocketHTTPServer_T), "text", NULL, (SocketHTTPHandler_T)unused_callback, (void *)scratch), SOCKET_EINVAL)
 WITHOUT_EXPECT_ERROR(SocketHTTPServer_use_handler, SocketHTTPServer_use((SocketHTTPServer_T)live_handle(KIND_SocketHTTPServer_T), NULL, (void *)scratch), SOCKET_EINVAL)
@@ -869,6 +875,7 @@ int main(void) {
       cmocka_unit_test(bad_SocketFuture_all),
       cmocka_unit_test(bad_SocketFuture_is_done),
       cmocka_unit_test(bad_SocketFuture_get_status),
+      cmocka_unit_test(bad_SocketFuture_get_failure),
       cmocka_unit_test(bad_SocketFuture_get_result),
       cmocka_unit_test(bad_SocketFuture_get_progress),
       cmocka_unit_test(bad_SocketFuture_get_lost),
@@ -884,6 +891,9 @@ int main(void) {
       cmocka_unit_test(bad_SocketHTTP_get_header_value),
       cmocka_unit_test(bad_SocketHTTP_get_parameter),
       cmocka_unit_test(bad_SocketHTTP_get_peer),
+      cmocka_unit_test(bad_SocketHTTP_get_tls_version),
+      cmocka_unit_test(bad_SocketHTTP_get_tls_server),
+      cmocka_unit_test(bad_SocketHTTP_get_tls_certificate),
       cmocka_unit_test(bad_SocketHTTP_get_body_length),
       cmocka_unit_test(bad_SocketHTTP_set_callback),
       cmocka_unit_test(bad_SocketHTTP_read_body),
@@ -1070,6 +1080,7 @@ int main(void) {
       cmocka_unit_test(bad_SocketTLS_replace_certificate),
       cmocka_unit_test(bad_SocketTLS_reload),
       cmocka_unit_test(bad_SocketTLS_set_password),
+      cmocka_unit_test(bad_SocketTLS_set_password_text),
       cmocka_unit_test(bad_SocketTLS_set_staple),
       cmocka_unit_test(bad_SocketTLS_add_authorities),
       cmocka_unit_test(bad_SocketTLS_add_authorities_file),
@@ -1170,6 +1181,7 @@ int main(void) {
       cmocka_unit_test(without_SocketFuture_all_done_futures),
       cmocka_unit_test(without_SocketFuture_any_futures),
       cmocka_unit_test(without_SocketFuture_all_futures),
+      cmocka_unit_test(without_SocketFuture_get_failure_out),
       cmocka_unit_test(without_SocketHTTPServer_route_method),
       cmocka_unit_test(without_SocketHTTPServer_route_pattern),
       cmocka_unit_test(without_SocketHTTPServer_use_handler),

@@ -81,6 +81,31 @@ static void why_it_failed(void **state) {
   assert_int_equal(SocketStream_start_tls(ours, to->client, "localhost", -1), SOCKET_ECLOSED);
 }
 
+/* The same of an operation, whose stream nobody gets to see. */
+static void why_an_operation_failed(void **state) {
+  Secured *to = *state;
+  char why[400];
+  SocketFuture_T future =
+      SocketAsync_connect_tls(to->loop, to->address, to->client, "example.com", HANG_MS);
+  assert_int_equal(SocketFuture_get_failure(future, why, sizeof why), SOCKET_EAGAIN);
+  assert_int_equal(SocketFuture_await(future, HANG_MS), SOCKET_ECERT_NAME);
+  const int length = SocketFuture_get_failure(future, why, sizeof why);
+  assert_int_equal(strlen(why), length);
+  assert_non_null(strstr(why, "not for example.com"));
+  assert_int_equal(SocketFuture_get_failure(future, why, length), SOCKET_ENOBUFS);
+  assert_int_equal(SocketFuture_get_failure(future, NULL, 10), SOCKET_EINVAL);
+  SocketFuture_free(&future);
+  future = SocketAsync_sleep(to->loop, 60000);
+  SocketFuture_cancel(future);
+  assert_true(SocketFuture_get_failure(future, why, sizeof why) > 0);
+  assert_string_equal(why, "canceled");
+  SocketFuture_free(&future);
+  future = SocketAsync_sleep(to->loop, 0);
+  assert_int_equal(SocketFuture_await(future, HANG_MS), 0);
+  assert_int_equal(SocketFuture_get_failure(future, why, sizeof why), 0);
+  SocketFuture_free(&future);
+}
+
 /* ---- How it begins */
 
 static void connecting(void **state) {
@@ -294,6 +319,7 @@ int main(void) {
       secured_test(before_the_handshake),
       secured_test_of_each_version(room_for_what_was_agreed),
       secured_test_of_each_version(why_it_failed),
+      secured_test_of_each_version(why_an_operation_failed),
       secured_test(connecting),
       secured_test(an_operation_that_fails),
       secured_test(starting_too_early_or_too_late),

@@ -331,6 +331,7 @@
             socket-future-all
             socket-future-is-done
             socket-future-get-status
+            socket-future-get-failure
             socket-future-get-result
             socket-future-get-progress
             socket-future-get-lost
@@ -346,6 +347,9 @@
             socket-http-get-header-value
             socket-http-get-parameter
             socket-http-get-peer
+            socket-http-get-tls-version
+            socket-http-get-tls-server
+            socket-http-get-tls-certificate
             socket-http-get-body-length
             socket-http-set-callback
             socket-http-read-body
@@ -546,6 +550,7 @@
             socket-tls-replace-certificate
             socket-tls-reload
             socket-tls-set-password
+            socket-tls-set-password-text
             socket-tls-set-staple
             socket-tls-add-authorities
             socket-tls-add-authorities-file
@@ -1921,6 +1926,15 @@
                                (function (signed 32) (unsigned 64)))
                  future))
 
+(declaim (inline socket-future-get-failure))
+(defun socket-future-get-failure (future out capacity)
+  "Why it failed, in a sentence: of a connection with TLS what SocketStream_get_tls_failure says, otherwise what its status means; \"\" if it did not fail. Written into `out` with a NUL, the length returned. SOCKET_EAGAIN while it has not ended, SOCKET_ENOBUFS, SOCKET_EINVAL. Any thread."
+  (alien-funcall (extern-alien "SocketFuture_get_failure"
+                               (function (signed 32) (unsigned 64) system-area-pointer (signed 32)))
+                 future
+                 out
+                 capacity))
+
 (declaim (inline socket-future-get-result))
 (defun socket-future-get-result (future)
   "The result; or what SocketFuture_get_status says if that is not 0. Any thread."
@@ -2029,6 +2043,32 @@
   (alien-funcall (extern-alien "SocketHTTP_get_peer"
                                (function (signed 32) (unsigned 64) system-area-pointer (signed 32)))
                  exchange
+                 out
+                 capacity))
+
+(declaim (inline socket-http-get-tls-version))
+(defun socket-http-get-tls-version (exchange)
+  "Of a request that came over TLS: \"TLSv1.3\" or \"TLSv1.2\", a static string; the name that the client asked for (SNI); its certificate (index 0) and those that it sent along, as DER. As SocketStream_get_tls_version, _get_tls_server and _get_tls_certificate, with their errors: SOCKET_ENOTSUP where there is no TLS, SOCKET_ENOENT where it showed none; and SOCKET_ECLOSED."
+  (text-at (alien-funcall (extern-alien "SocketHTTP_get_tls_version"
+                               (function system-area-pointer (unsigned 64)))
+                 exchange)))
+
+(declaim (inline socket-http-get-tls-server))
+(defun socket-http-get-tls-server (exchange out capacity)
+  "Of a request that came over TLS: \"TLSv1.3\" or \"TLSv1.2\", a static string; the name that the client asked for (SNI); its certificate (index 0) and those that it sent along, as DER. As SocketStream_get_tls_version, _get_tls_server and _get_tls_certificate, with their errors: SOCKET_ENOTSUP where there is no TLS, SOCKET_ENOENT where it showed none; and SOCKET_ECLOSED."
+  (alien-funcall (extern-alien "SocketHTTP_get_tls_server"
+                               (function (signed 32) (unsigned 64) system-area-pointer (signed 32)))
+                 exchange
+                 out
+                 capacity))
+
+(declaim (inline socket-http-get-tls-certificate))
+(defun socket-http-get-tls-certificate (exchange index out capacity)
+  "Of a request that came over TLS: \"TLSv1.3\" or \"TLSv1.2\", a static string; the name that the client asked for (SNI); its certificate (index 0) and those that it sent along, as DER. As SocketStream_get_tls_version, _get_tls_server and _get_tls_certificate, with their errors: SOCKET_ENOTSUP where there is no TLS, SOCKET_ENOENT where it showed none; and SOCKET_ECLOSED."
+  (alien-funcall (extern-alien "SocketHTTP_get_tls_certificate"
+                               (function (signed 64) (unsigned 64) (signed 32) system-area-pointer (signed 64)))
+                 exchange
+                 index
                  out
                  capacity))
 
@@ -3633,6 +3673,14 @@
                  tls
                  password
                  user))
+
+(declaim (inline socket-tls-set-password-text))
+(defun socket-tls-set-password-text (tls password)
+  "The same password for all of them, without a callback: it is copied, at most 1024 bytes. NULL: no more. 0, SOCKET_EINVAL, SOCKET_ENOMEM."
+  (alien-funcall (extern-alien "SocketTLS_set_password_text"
+                               (function (signed 32) (unsigned 64) (c-string :external-format :utf-8)))
+                 tls
+                 password))
 
 (declaim (inline socket-tls-set-staple))
 (defun socket-tls-set-staple (tls number der length)

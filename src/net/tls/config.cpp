@@ -8,6 +8,7 @@
 #include "net/tls/session_cache.hpp"
 #include "net/tls/trust.hpp"
 
+#include <cstring>
 #include <ctime>
 
 namespace socketpoll::tls {
@@ -97,7 +98,9 @@ Result<Credential> Config::read_files(const Source &source) {
 
 // Asked each time, and kept with the key that it opens.
 Status Config::ask_password(Credential &credential) {
-  if (!password_ || credential.key.text().find("ENCRYPTED") == std::string::npos) return {};
+  if (credential.key.text().find("ENCRYPTED") == std::string::npos) return {};
+  if (password_text_) return credential.password = *password_text_, Status();
+  if (!password_) return {};
   Secret room(std::string(kPasswordBytes, '\0'));
   const int length = password_(room.data(), kPasswordBytes, password_user_);
   if (length < 0) return Error{SOCKET_EPASSWORD};
@@ -184,6 +187,15 @@ Status Config::set_password(SocketPassword_T password, void *user) {
   const std::lock_guard lock(mutex_);
   password_ = password;
   password_user_ = user;
+  password_text_.reset();
+  return {};
+}
+
+Status Config::set_password_text(const char *password) {
+  const std::lock_guard lock(mutex_);
+  if (password && std::strlen(password) > kPasswordBytes) return Error{SOCKET_EINVAL};
+  password_text_ = password ? std::optional<Secret>(std::string_view(password)) : std::nullopt;
+  password_ = nullptr;
   return {};
 }
 

@@ -1118,6 +1118,12 @@ proc SocketFuture_is_done*(future: SocketFuture_T): int32
 proc SocketFuture_get_status*(future: SocketFuture_T): int32
   ## 0 or why it failed; SOCKET_EAGAIN while it has not ended. Any thread.
 
+proc SocketFuture_get_failure*(future: SocketFuture_T, `out`: cstring, capacity: int32): int32
+  ## Why it failed, in a sentence: of a connection with TLS what SocketStream_get_tls_failure says,
+  ## otherwise what its status means; "" if it did not fail. Written into `out` with a NUL, the
+  ## length returned. SOCKET_EAGAIN while it has not ended, SOCKET_ENOBUFS, SOCKET_EINVAL. Any
+  ## thread.
+
 proc SocketFuture_get_result*(future: SocketFuture_T): int64
   ## The result; or what SocketFuture_get_status says if that is not 0. Any thread.
 
@@ -1158,6 +1164,15 @@ proc SocketHTTP_get_parameter*(exchange: SocketHTTP_T, name: cstring): cstring
 proc SocketHTTP_get_peer*(exchange: SocketHTTP_T, `out`: cstring, capacity: int32): int32
   ## The peer's address without its port: as SocketStream_get_peer otherwise, "unix:" over a unix
   ## socket whose client has no name.
+
+proc SocketHTTP_get_tls_version*(exchange: SocketHTTP_T): cstring
+proc SocketHTTP_get_tls_server*(exchange: SocketHTTP_T, `out`: cstring, capacity: int32): int32
+proc SocketHTTP_get_tls_certificate*(exchange: SocketHTTP_T, index: int32, `out`: pointer,
+                                     capacity: int64): int64
+  ## Of a request that came over TLS: "TLSv1.3" or "TLSv1.2", a static string; the name that the
+  ## client asked for (SNI); its certificate (index 0) and those that it sent along, as DER. As
+  ## SocketStream_get_tls_version, _get_tls_server and _get_tls_certificate, with their errors:
+  ## SOCKET_ENOTSUP where there is no TLS, SOCKET_ENOENT where it showed none; and SOCKET_ECLOSED.
 
 proc SocketHTTP_get_body_length*(exchange: SocketHTTP_T): int64
   ## Content-Length; -1 if the body is chunked, 0 if there is none. A bad handle gives
@@ -2104,6 +2119,10 @@ proc SocketTLS_reload*(tls: SocketTLS_T): int32
 proc SocketTLS_set_password*(tls: SocketTLS_T, password: SocketPassword_T, user: pointer): int32
   ## Asked for the password of keys that are added from here on; it must not use this handle. NULL:
   ## no more. 0.
+
+proc SocketTLS_set_password_text*(tls: SocketTLS_T, password: cstring): int32
+  ## The same password for all of them, without a callback: it is copied, at most 1024 bytes. NULL:
+  ## no more. 0, SOCKET_EINVAL, SOCKET_ENOMEM.
 
 proc SocketTLS_set_staple*(tls: SocketTLS_T, number: int32, der: pointer, length: int64): int32
   ## An OCSP response (DER, RFC 6960), sent along with certificate `number` to who asks for it (RFC
