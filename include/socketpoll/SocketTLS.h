@@ -183,7 +183,8 @@ SOCKET_API int64_t SocketTLS_get_ticket_keys(SocketTLS_T tls, void *out, int64_t
 SOCKET_API int SocketTLS_set_sessions(SocketTLS_T tls, int most);
 
 /* Appends the secrets of connections to a file, in the format of NSS, from which Wireshark opens
- * what it recorded. NULL: not any more. 0, or the failures of open(2). */
+ * what it recorded; one that is made for it is its owner's alone. NULL: not any more. 0, or the
+ * failures of open(2). */
 SOCKET_API int SocketTLS_set_key_log(SocketTLS_T tls, SOCKET_NULLABLE const char *path);
 
 /* Of a server: how long a handshake may take, and how many may be under way at once at one

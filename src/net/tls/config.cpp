@@ -93,6 +93,7 @@ Result<Credential> Config::read_files(const Source &source) {
   Credential credential;
   credential.chain = chain.take();
   credential.key = Secret(key.take());
+  credential.origin = " (" + source.chain_path + ", " + source.key_path + ")";
   return credential;
 }
 
@@ -148,6 +149,7 @@ Status Config::replace(int number, std::string_view chain, std::string_view key)
   credential.chain = chain;
   credential.key = Secret(key);
   credential.staple.clear(); // it was the other certificate's
+  credential.origin.clear();
   if (const Status status = ask_password(credential); !status.ok()) return status;
   const Status status = change_and_check([&](Settings &settings) {
     settings.credentials[index] = std::move(credential);
@@ -340,7 +342,7 @@ Status Config::set_sessions(size_t most) {
 Status Config::set_key_log(const char *path) {
   std::shared_ptr<KeyLog> log;
   if (path) {
-    auto file = os::open_to_write(path, os::Existing::append);
+    auto file = os::open_to_write(path, os::Existing::append, os::Readers::owner);
     if (!file.ok()) return explain(file.error(), "cannot append to %s", path);
     log = std::make_shared<KeyLog>(file.take());
   }
