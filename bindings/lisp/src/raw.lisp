@@ -3809,7 +3809,7 @@
 
 (declaim (inline socket-tls-set-key-log))
 (defun socket-tls-set-key-log (tls path)
-  "Appends the secrets of connections to a file, in the format of NSS, from which Wireshark opens what it recorded. NULL: not any more. 0, or the failures of open(2)."
+  "Appends the secrets of connections to a file, in the format of NSS, from which Wireshark opens what it recorded; one that is made for it is its owner's alone. NULL: not any more. 0, or the failures of open(2)."
   (alien-funcall (extern-alien "SocketTLS_set_key_log"
                                (function (signed 32) (unsigned 64) (c-string :external-format :utf-8)))
                  tls

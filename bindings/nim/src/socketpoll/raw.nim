@@ -2197,7 +2197,8 @@ proc SocketTLS_set_sessions*(tls: SocketTLS_T, most: int32): int32
 
 proc SocketTLS_set_key_log*(tls: SocketTLS_T, path: cstring): int32
   ## Appends the secrets of connections to a file, in the format of NSS, from which Wireshark opens
-  ## what it recorded. NULL: not any more. 0, or the failures of open(2).
+  ## what it recorded; one that is made for it is its owner's alone. NULL: not any more. 0, or the
+  ## failures of open(2).
 
 proc SocketTLS_set_handshake_timeout*(tls: SocketTLS_T, timeout_ms: int32): int32
 proc SocketTLS_set_max_handshakes*(tls: SocketTLS_T, most: int32): int32
