@@ -113,7 +113,6 @@ int SocketFuture_get_status(SocketFuture_T future) {
 
 int SocketFuture_get_failure(SocketFuture_T future, char *out, int capacity) {
   return with_pinned(future, [&](Future &self) -> Result<int> {
-    if (!out || capacity < 1) return Error{SOCKET_EINVAL};
     const int status = self.status();
     if (!is_room(out, capacity)) return Error{SOCKET_EINVAL};
     if (status == SOCKET_EAGAIN) return Error{status};
