@@ -215,6 +215,7 @@ SOCKET_API SocketFuture_T SocketAsync_connect_tls(SocketLoop_T loop, const char 
  * `server` as above, but required of a client, and NULL of a server. SOCKET_CONNECTED tells that
  * the handshake is over; until then the stream is not connected, and timeout_ms counts (-1: none).
  * What the peer has sent before must have been read: the next byte is TLS. 0, SOCKET_EINVAL,
+ * SOCKET_EADDRESS and SOCKET_ENAMETOOLONG (`server` is no host's name),
  * SOCKET_ESTATE (output is queued, there is TLS already, or bytes are pending), SOCKET_EBUSY (an
  * operation is under way), SOCKET_ENOTCONN, SOCKET_ECLOSED, SOCKET_ENOTSUP (no socket, or one that
  * receives descriptors: SocketStream_set_max_fds) or SOCKET_ENOMEM. */

@@ -3855,7 +3855,7 @@
 
 (declaim (inline socket-stream-start-tls))
 (defun socket-stream-start-tls (stream tls server timeout-ms)
-  "Begins TLS on a stream that is connected (STARTTLS and the like), as the side that `tls` is for; `server` as above, but required of a client, and NULL of a server. SOCKET_CONNECTED tells that the handshake is over; until then the stream is not connected, and timeout_ms counts (-1: none). What the peer has sent before must have been read: the next byte is TLS. 0, SOCKET_EINVAL, SOCKET_ESTATE (output is queued, there is TLS already, or bytes are pending), SOCKET_EBUSY (an operation is under way), SOCKET_ENOTCONN, SOCKET_ECLOSED, SOCKET_ENOTSUP (no socket, or one that receives descriptors: SocketStream_set_max_fds) or SOCKET_ENOMEM."
+  "Begins TLS on a stream that is connected (STARTTLS and the like), as the side that `tls` is for; `server` as above, but required of a client, and NULL of a server. SOCKET_CONNECTED tells that the handshake is over; until then the stream is not connected, and timeout_ms counts (-1: none). What the peer has sent before must have been read: the next byte is TLS. 0, SOCKET_EINVAL, SOCKET_EADDRESS and SOCKET_ENAMETOOLONG (`server` is no host's name), SOCKET_ESTATE (output is queued, there is TLS already, or bytes are pending), SOCKET_EBUSY (an operation is under way), SOCKET_ENOTCONN, SOCKET_ECLOSED, SOCKET_ENOTSUP (no socket, or one that receives descriptors: SocketStream_set_max_fds) or SOCKET_ENOMEM."
   (alien-funcall (extern-alien "SocketStream_start_tls"
                                (function (signed 32) (unsigned 64) (unsigned 64) (c-string :external-format :utf-8) (signed 32)))
                  stream

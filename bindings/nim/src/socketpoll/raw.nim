@@ -2224,9 +2224,10 @@ proc SocketStream_start_tls*(stream: SocketStream_T, tls: SocketTLS_T, server: c
   ## for; `server` as above, but required of a client, and NULL of a server. SOCKET_CONNECTED tells
   ## that the handshake is over; until then the stream is not connected, and timeout_ms counts (-1:
   ## none). What the peer has sent before must have been read: the next byte is TLS. 0,
-  ## SOCKET_EINVAL, SOCKET_ESTATE (output is queued, there is TLS already, or bytes are pending),
-  ## SOCKET_EBUSY (an operation is under way), SOCKET_ENOTCONN, SOCKET_ECLOSED, SOCKET_ENOTSUP (no
-  ## socket, or one that receives descriptors: SocketStream_set_max_fds) or SOCKET_ENOMEM.
+  ## SOCKET_EINVAL, SOCKET_EADDRESS and SOCKET_ENAMETOOLONG (`server` is no host's name),
+  ## SOCKET_ESTATE (output is queued, there is TLS already, or bytes are pending), SOCKET_EBUSY (an
+  ## operation is under way), SOCKET_ENOTCONN, SOCKET_ECLOSED, SOCKET_ENOTSUP (no socket, or one
+  ## that receives descriptors: SocketStream_set_max_fds) or SOCKET_ENOMEM.
 
 proc SocketStream_get_tls_version*(stream: SocketStream_T): cstring
 proc SocketStream_get_tls_suite*(stream: SocketStream_T): cstring
