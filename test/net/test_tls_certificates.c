@@ -129,9 +129,9 @@ static void a_pinned_key(void **state) {
 
 /* 1: both are connected; otherwise the code of the client, or of its first read: in TLS 1.3 a
  * client has finished before it is refused. */
-static int enters(Secured *to, SocketTLS_T tls) {
+static int enters_as(Secured *to, SocketTLS_T tls, const char *server) {
   SocketStream_T ours, theirs = NULL;
-  ours = SocketStream_connect_tls(to->loop, to->address, tls, "localhost", HANG_MS);
+  ours = SocketStream_connect_tls(to->loop, to->address, tls, server, HANG_MS);
   assert_non_null(ours);
   SocketStream_start(ours);
   int code = 0;
@@ -155,6 +155,8 @@ static int enters(Secured *to, SocketTLS_T tls) {
   SocketStream_free(&theirs);
   return code == 0 ? 1 : code;
 }
+
+static int enters(Secured *to, SocketTLS_T tls) { return enters_as(to, tls, "localhost"); }
 
 /* By an alert. A server of a system's mbedTLS sends it under the keys of the handshake, when a
  * client of TLS 1.3 expects those of the application already (RFC 8446, 7.1), and cannot read it.
@@ -192,6 +194,29 @@ static void clients_show_certificates(void **state) {
   SocketTLS_free(&with);
   SocketTLS_free(&bad);
   SocketTLS_free(&misused);
+}
+
+/* Whichever certificate the server shows. */
+static void clients_of_another_name(void **state) {
+  Secured *to = *state;
+  Issued other, somebody, stranger;
+  SocketStream_T ours, theirs;
+  issue(&other, "www.example.com", SOCKET_TLS_SERVER_CERTIFICATE, &authority);
+  issue(&somebody, "somebody", SOCKET_TLS_CLIENT_CERTIFICATE, &authority);
+  issue(&stranger, "stranger", SOCKET_TLS_CLIENT_CERTIFICATE, &other_authority);
+  SocketTLS_T with = client_of(&authority), bad = client_of(&authority);
+  assert_int_equal(add_issued(with, &somebody), 1);
+  assert_int_equal(add_issued(bad, &stranger), 1);
+  assert_int_equal(add_issued(to->server, &other), 2);
+  assert_int_equal(trust_issued(to->server, &authority), 0);
+  assert_int_equal(SocketTLS_set_client_check(to->server, SOCKET_TLS_REQUIRED_CERTIFICATE), 0);
+  assert_int_equal(connect_with(to, with, "www.example.com", &ours, &theirs), 1);
+  say_hello_both_ways(ours, theirs);
+  assert_int_equal(connect_with(to, with, "localhost", &ours, &theirs), 1);
+  say_hello_both_ways(ours, theirs);
+  assert_refused(enters_as(to, bad, "www.example.com"));
+  SocketTLS_free(&with);
+  SocketTLS_free(&bad);
 }
 
 /* ---- The program's own opinion */
@@ -410,6 +435,7 @@ int main(void) {
       secured_test(pins),
       cmocka_unit_test(a_pinned_key),
       secured_test_of_each_version(clients_show_certificates),
+      secured_test_of_each_version(clients_of_another_name),
       cmocka_unit_test(a_client_has_an_opinion),
       secured_test_of_each_version(a_server_has_an_opinion),
       cmocka_unit_test(encrypted_keys),

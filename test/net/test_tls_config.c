@@ -132,6 +132,34 @@ static void so_many_pins(void **state) {
   SocketTLS_free(&tls);
 }
 
+/* One by one, and found by their names. */
+static void a_thousand_certificates(void **state) {
+  Secured *to = *state;
+  Issued wildcard;
+  SocketStream_T ours, theirs;
+  char name[64], told[64];
+  issue(&wildcard, "*.example.com", SOCKET_TLS_SERVER_CERTIFICATE, &authority);
+  SocketTLS_T tls = SocketTLS_new_server();
+  for (int i = 1; i <= 1024; i++) {
+    snprintf(name, sizeof name, "host%d.example.com", i);
+    assert_int_equal(SocketTLS_add_certificate(tls, name, wildcard.chain,
+                                               (int64_t)strlen(wildcard.chain), wildcard.key,
+                                               (int64_t)strlen(wildcard.key)),
+                     i);
+  }
+  assert_int_equal(add_issued(tls, &good), SOCKET_ELIMIT);
+  assert_int_equal(replace_issued(tls, 1024, &good), 0);
+  assert_int_equal(SocketListener_set_tls(to->listener, tls), 0);
+  assert_int_equal(connect_secured(to, "host512.example.com", &ours, &theirs), 1);
+  assert_true(SocketStream_get_tls_server(theirs, told, sizeof told) > 0);
+  assert_string_equal(told, "host512.example.com");
+  assert_int_equal(connect_secured(to, "host1024.example.com", &ours, &theirs), SOCKET_ECERT_NAME);
+  /* While connections are made. */
+  assert_int_equal(replace_issued(tls, 1024, &wildcard), 0);
+  assert_int_equal(connect_secured(to, "host1024.example.com", &ours, &theirs), 1);
+  SocketTLS_free(&tls);
+}
+
 static void ticket_keys(void **state) {
   (void)state;
   enum { ONE = SOCKET_TLS_TICKET_KEY_BYTES, MOST = SOCKET_TLS_MOST_TICKET_KEYS * ONE };
@@ -390,6 +418,7 @@ int main(void) {
       cmocka_unit_test(texts_that_are_none),
       cmocka_unit_test(bytes_that_are_none),
       cmocka_unit_test(so_many_pins),
+      secured_test(a_thousand_certificates),
       cmocka_unit_test(ticket_keys),
       secured_test(what_uses_it_goes_on),
       files_test(read_anew),

@@ -73,7 +73,11 @@ std::shared_ptr<Settings> settings(bool server, const char *policy) {
   made->server = server;
   made->policy = parse_policy(policy).take();
   if (server) {
-    made->credentials.push_back({{}, certificate.chain, Secret(certificate.key), {}, {}, {}});
+    std::string why;
+    auto identity =
+        read_identity({{}, certificate.chain, Secret(certificate.key), {}, {}, {}}, why);
+    if (!identity.ok()) return nullptr;
+    made->identities.push_back(identity.take());
     made->tickets = std::make_shared<TicketKeys>();
   } else {
     made->check = PeerCheck::required;
@@ -85,7 +89,9 @@ std::shared_ptr<Settings> settings(bool server, const char *policy) {
 // Everything that a connection does; false if any of it failed.
 bool converse(const char *policy) {
   std::string why;
-  auto server = make_context(settings(true, policy), why);
+  auto own = settings(true, policy);
+  if (!own) return false;
+  auto server = make_context(std::move(own), why);
   auto client = make_context(settings(false, policy), why);
   if (!server.ok() || !client.ok()) return false;
   End here, there;

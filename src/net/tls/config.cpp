@@ -52,7 +52,7 @@ Result<Ref<Config>> Config::create(bool server) {
 Result<std::shared_ptr<const Context>> Config::context() {
   const std::lock_guard lock(mutex_);
   if (context_) return context_;
-  if (server_ && settings_->credentials.empty())
+  if (server_ && settings_->identities.empty())
     return explain({SOCKET_EINVAL}, "a TLS server needs a certificate");
   std::string why;
   auto made = make_context(settings_, why);
@@ -69,6 +69,11 @@ template <class Change> Status Config::change(Change &&change) {
   settings_ = std::move(settings);
   context_.reset();
   return {};
+}
+
+// Where connections are being made, the caller waits for what the next of them needs, and not they.
+template <class Change> Status Config::change_and_prepare(Change &&change) {
+  return context_ ? change_and_check(change) : this->change(change);
 }
 
 template <class Change> Status Config::change_and_check(Change &&change) {
@@ -110,12 +115,24 @@ Status Config::ask_password(Credential &credential) {
   return {};
 }
 
+namespace {
+Result<std::shared_ptr<const Identity>> identity_of(Credential credential) {
+  const std::string origin = credential.origin;
+  std::string why;
+  auto identity = read_identity(std::move(credential), why);
+  if (!identity.ok()) return explain(identity.error(), "%s%s", why.c_str(), origin.c_str());
+  return identity;
+}
+} // namespace
+
 Result<int> Config::add(Credential credential, Source source) {
-  if (settings_->credentials.size() >= kMostCredentials) return Error{SOCKET_ELIMIT};
+  if (settings_->identities.size() >= kMostCredentials) return Error{SOCKET_ELIMIT};
   if (const Status status = ask_password(credential); !status.ok()) return status.error();
+  auto identity = identity_of(std::move(credential));
+  if (!identity.ok()) return identity.error();
   sources_.reserve(sources_.size() + 1);
-  const Status status = change_and_check([&](Settings &settings) {
-    settings.credentials.push_back(std::move(credential));
+  const Status status = change_and_prepare([&](Settings &settings) {
+    settings.identities.push_back(identity.take());
     return Status();
   });
   if (!status.ok()) return status.error();
@@ -145,14 +162,16 @@ Status Config::replace(int number, std::string_view chain, std::string_view key)
   const std::lock_guard lock(mutex_);
   const auto index = static_cast<size_t>(number) - 1;
   if (number < 1 || index >= sources_.size()) return Error{SOCKET_ENOENT};
-  Credential credential = settings_->credentials[index];
+  Credential credential = settings_->identities[index]->credential();
   credential.chain = chain;
   credential.key = Secret(key);
   credential.staple.clear(); // it was the other certificate's
   credential.origin.clear();
   if (const Status status = ask_password(credential); !status.ok()) return status;
-  const Status status = change_and_check([&](Settings &settings) {
-    settings.credentials[index] = std::move(credential);
+  auto identity = identity_of(std::move(credential));
+  if (!identity.ok()) return identity.error();
+  const Status status = change_and_prepare([&](Settings &settings) {
+    settings.identities[index] = identity.take();
     return Status();
   });
   if (status.ok()) sources_[index] = {};
@@ -161,14 +180,16 @@ Status Config::replace(int number, std::string_view chain, std::string_view key)
 
 Status Config::reload() {
   const std::lock_guard lock(mutex_);
-  return change_and_check([&](Settings &settings) -> Status {
+  return change_and_prepare([&](Settings &settings) -> Status {
     for (size_t i = 0; i < sources_.size(); i++) {
       if (sources_[i].chain_path.empty()) continue;
       auto fresh = read_files(sources_[i]);
       if (!fresh.ok()) return fresh.error();
+      fresh->names = settings.identities[i]->credential().names;
       if (const Status status = ask_password(*fresh); !status.ok()) return status;
-      fresh->names = settings.credentials[i].names;
-      settings.credentials[i] = fresh.take();
+      auto identity = identity_of(fresh.take());
+      if (!identity.ok()) return identity.error();
+      settings.identities[i] = identity.take();
     }
     return {};
   });
@@ -179,8 +200,12 @@ Status Config::set_staple(int number, std::string_view der) {
   const auto index = static_cast<size_t>(number) - 1;
   if (!can_staple()) return Error{SOCKET_ENOTSUP};
   if (number < 1 || index >= sources_.size()) return Error{SOCKET_ENOENT};
-  return change_and_check([&](Settings &settings) {
-    settings.credentials[index].staple = der;
+  Credential credential = settings_->identities[index]->credential();
+  credential.staple = der;
+  auto identity = identity_of(std::move(credential));
+  if (!identity.ok()) return identity.error();
+  return change_and_prepare([&](Settings &settings) {
+    settings.identities[index] = identity.take();
     return Status();
   });
 }

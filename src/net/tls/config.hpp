@@ -63,6 +63,7 @@ private:
   explicit Config(bool server);
   template <class Change> Status change(Change &&change);
   template <class Change> Status change_and_check(Change &&change);
+  template <class Change> Status change_and_prepare(Change &&change);
   Result<int> add(Credential credential, Source source);
   Result<Credential> read_files(const Source &source);
   Status ask_password(Credential &credential);
@@ -73,7 +74,7 @@ private:
   std::mutex mutex_; // guards what follows
   std::shared_ptr<const Settings> settings_;
   std::shared_ptr<const Context> context_; // of these settings, once somebody has asked
-  std::vector<Source> sources_;            // one for each credential
+  std::vector<Source> sources_;            // one for each identity
   SocketPassword_T password_ = nullptr;
   void *password_user_ = nullptr;
   std::optional<Secret> password_text_; // in place of the function

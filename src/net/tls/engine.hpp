@@ -69,6 +69,25 @@ public:
   virtual std::string_view failure() const noexcept = 0;
 };
 
+// A credential that the engine has read and can use. Read once, however many settings and contexts
+// have it: a server may have a thousand, and be given them one by one.
+class Identity {
+public:
+  virtual ~Identity() = default;
+  const Credential &credential() const noexcept { return credential_; }
+  // The credential's, or where it has none the certificate's.
+  const std::vector<std::string> &names() const noexcept { return names_; }
+
+protected:
+  explicit Identity(Credential credential)
+      : credential_(std::move(credential)), names_(credential_.names) {}
+  const Credential credential_;
+  std::vector<std::string> names_;
+};
+
+// SOCKET_ECREDENTIAL, SOCKET_EPASSWORD, SOCKET_ENOTSUP, explained in `why`. Throws std::bad_alloc.
+Result<std::shared_ptr<const Identity>> read_identity(Credential credential, std::string &why);
+
 class Context : public std::enable_shared_from_this<Context> {
 public:
   virtual ~Context() = default;
@@ -77,7 +96,7 @@ public:
   virtual Result<std::unique_ptr<Engine>> engine(Wire &wire, std::string_view server) const = 0;
 };
 
-// SOCKET_ECERTIFICATE, SOCKET_EPASSWORD..., explained in `why`. Throws std::bad_alloc.
+// SOCKET_ECREDENTIAL (an authority's) and the like, explained in `why`. Throws std::bad_alloc.
 Result<std::shared_ptr<const Context>> make_context(std::shared_ptr<const Settings> settings,
                                                     std::string &why);
 

@@ -8,6 +8,10 @@ const char *engine_name() noexcept { return "none"; }
 bool can_staple() noexcept { return false; }
 Status fill_random(std::span<uint8_t>) noexcept { return Error{SOCKET_ENOTSUP}; }
 
+Result<std::shared_ptr<const Identity>> read_identity(Credential, std::string &) {
+  return Error{SOCKET_ENOTSUP};
+}
+
 Result<std::shared_ptr<const Context>> make_context(std::shared_ptr<const Settings>,
                                                     std::string &why) {
   why = "this library was built without TLS (meson option tls)";

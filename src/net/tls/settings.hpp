@@ -17,7 +17,7 @@
 
 namespace socketpoll::tls {
 
-// A certificate with its chain, and its key, as PEM or DER; checked by the engine.
+// A certificate with its chain, and its key, as PEM or DER, before the engine has read them.
 struct Credential {
   std::vector<std::string> names; // "example.com", "*.example.com"; of the certificate if empty
   std::string chain;
@@ -39,6 +39,7 @@ using Digest = std::array<uint8_t, 32>;
 // after the other, and what was found of it, 0 or a code. 0: it is let in; otherwise why not.
 using Judge = std::function<int(std::string_view chain, int verdict)>;
 
+class Identity;
 class KeyLog;
 class SessionCache;
 
@@ -47,7 +48,7 @@ struct Settings {
   PeerCheck check = PeerCheck::none;
   bool system_authorities = false;
   Policy policy;
-  std::vector<Credential> credentials;    // the first one is the default
+  std::vector<std::shared_ptr<const Identity>> identities; // the first one is the default
   std::vector<std::string> authorities;   // PEM, any number of certificates each, or DER
   std::vector<std::string> alpn;          // best first
   std::vector<Digest> pins;               // SHA-256 of the key that the peer's certificate holds

@@ -27,27 +27,6 @@ mbedtls_ssl_protocol_version version_of(Version version) noexcept {
   return version == Version::tls13 ? MBEDTLS_SSL_VERSION_TLS1_3 : MBEDTLS_SSL_VERSION_TLS1_2;
 }
 
-// PEM is text, which mbedTLS wants with its NUL; DER is not.
-bool is_pem(std::string_view text) noexcept { return text.find("-----BEGIN ") != text.npos; }
-
-bool is_password_trouble(int error) noexcept {
-  switch (error) {
-  case MBEDTLS_ERR_PK_PASSWORD_REQUIRED:
-  case MBEDTLS_ERR_PK_PASSWORD_MISMATCH: return true;
-  default: return false;
-  }
-}
-
-// The names that a certificate is for, its subject's where it has no others.
-std::vector<std::string> names_of(const mbedtls_x509_crt &certificate) {
-  std::vector<std::string> names;
-  for (const mbedtls_x509_sequence *name = &certificate.subject_alt_names; name && name->buf.p;
-       name = name->next)
-    if ((name->buf.tag & MBEDTLS_ASN1_TAG_VALUE_MASK) == MBEDTLS_X509_SAN_DNS_NAME)
-      names.emplace_back(text_of(name->buf));
-  return names;
-}
-
 } // namespace
 
 bool begin() noexcept {
@@ -57,18 +36,6 @@ bool begin() noexcept {
 
 int random_bytes(void *, unsigned char *out, size_t length) noexcept {
   return psa_generate_random(out, length) == PSA_SUCCESS ? 0 : MBEDTLS_ERR_SSL_INTERNAL_ERROR;
-}
-
-int parse_certificates(const Certificates &into, const std::string &text) {
-  return not_memory(mbedtls_x509_crt_parse(into.get(), unsigned_bytes(text),
-                                           text.size() + (is_pem(text) ? 1 : 0)));
-}
-
-int parse_key(const PrivateKey &into, const std::string &text, const std::string &password) {
-  return not_memory(mbedtls_pk_parse_key(into.get(), unsigned_bytes(text),
-                                         text.size() + (is_pem(text) ? 1 : 0),
-                                         password.empty() ? nullptr : unsigned_bytes(password),
-                                         password.size(), random_bytes, nullptr));
 }
 
 std::string text_of_error(int error) {
@@ -95,7 +62,6 @@ int not_memory(int error) {
 Status MbedContext::set_up(std::string &why) {
   if (!begin()) return why = "the cryptography could not be started", Error{SOCKET_EIO};
   if (const Status status = read_authorities(why); !status.ok()) return status;
-  if (const Status status = read_identities(why); !status.ok()) return status;
   return configure(why);
 }
 
@@ -115,45 +81,14 @@ Status MbedContext::read_authorities(std::string &why) {
   return {};
 }
 
-Status MbedContext::read_identities(std::string &why) {
-  for (const Credential &credential : settings_->credentials)
-    if (const Status status = add_identity(credential, why); !status.ok())
-      return why += credential.origin, status;
-  return {};
-}
-
-Status MbedContext::add_identity(const Credential &credential, std::string &why) {
-  auto identity = std::make_unique<Identity>();
-  if (const int error = parse_certificates(identity->chain, credential.chain); error != 0) {
-    why = "the certificate cannot be read: " +
-          (error < 0 ? text_of_error(error) : std::string("a part of the chain is damaged"));
-    return Error{SOCKET_ECREDENTIAL};
-  }
-  if (const int error = parse_key(identity->key, credential.key.text(), credential.password.text());
-      error != 0) {
-    why = "the private key cannot be read: " + text_of_error(error);
-    return Error{is_password_trouble(error) ? SOCKET_EPASSWORD : SOCKET_ECREDENTIAL};
-  }
-  if (not_memory(mbedtls_pk_check_pair(&identity->chain->pk, identity->key.get(), random_bytes,
-                                       nullptr)) != 0) {
-    why = "the private key is not that of the certificate";
-    return Error{SOCKET_ECREDENTIAL};
-  }
-  if (!credential.staple.empty()) {
-    why = "mbedTLS staples no OCSP responses; a library built with OpenSSL does";
-    return Error{SOCKET_ENOTSUP};
-  }
-  identity->names = credential.names.empty() ? names_of(*identity->chain.get()) : credential.names;
-  identities_.push_back(std::move(identity));
-  return {};
-}
-
 // The first certificate is for whoever names nobody, or somebody unknown; and beside it those for
 // the same names, with keys of another type.
 void MbedContext::configure_identities() noexcept {
-  for (const auto &identity : identities_)
-    if (identity->names == identities_.front()->names)
-      (void)mbedtls_ssl_conf_own_cert(config_.get(), identity->chain.get(), identity->key.get());
+  for (const auto &identity : settings_->identities) {
+    if (identity->names() != settings_->identities.front()->names()) continue;
+    const auto &own = static_cast<const MbedIdentity &>(*identity);
+    (void)mbedtls_ssl_conf_own_cert(config_.get(), own.chain.get(), own.key.get());
+  }
 }
 
 Status MbedContext::configure(std::string &why) {
@@ -202,10 +137,11 @@ int MbedContext::choose_identity(void *self, mbedtls_ssl_context *ssl, const uns
                                  size_t length) noexcept {
   const std::string_view wanted(reinterpret_cast<const char *>(name), length);
   static_cast<MbedEngine *>(mbedtls_ssl_get_user_data_p(ssl))->set_server_name(wanted);
-  for (const auto &identity : static_cast<MbedContext *>(self)->identities_) {
+  for (const auto &identity : static_cast<MbedContext *>(self)->settings_->identities) {
     const auto fits = [&](const std::string &pattern) { return name_matches(pattern, wanted); };
-    if (std::ranges::none_of(identity->names, fits)) continue;
-    const int error = mbedtls_ssl_set_hs_own_cert(ssl, identity->chain.get(), identity->key.get());
+    if (std::ranges::none_of(identity->names(), fits)) continue;
+    const auto &own = static_cast<const MbedIdentity &>(*identity);
+    const int error = mbedtls_ssl_set_hs_own_cert(ssl, own.chain.get(), own.key.get());
     if (error != 0) return error;
   }
   return 0;

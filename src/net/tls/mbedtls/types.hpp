@@ -56,8 +56,12 @@ bool begin() noexcept;
 int parse_certificates(const Certificates &into, const std::string &text);
 int parse_key(const PrivateKey &into, const std::string &text, const std::string &password);
 
-struct Identity {
-  std::vector<std::string> names;
+class MbedIdentity final : public Identity {
+public:
+  explicit MbedIdentity(Credential credential) : Identity(std::move(credential)) {}
+  // `why` says what is wrong.
+  Status read(std::string &why);
+
   Certificates chain;
   PrivateKey key;
 };
@@ -74,8 +78,6 @@ public:
 
 private:
   Status read_authorities(std::string &why);
-  Status read_identities(std::string &why);
-  Status add_identity(const Credential &credential, std::string &why);
   void configure_identities() noexcept;
   Status configure(std::string &why);
   static int choose_identity(void *self, mbedtls_ssl_context *ssl, const unsigned char *name,
@@ -88,7 +90,6 @@ private:
   std::shared_ptr<const Settings> settings_;
   Config config_;
   Certificates authorities_;
-  std::vector<std::unique_ptr<Identity>> identities_;
   std::vector<int> suites_;
   std::vector<const char *> alpn_;
 };

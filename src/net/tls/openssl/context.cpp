@@ -6,7 +6,6 @@
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
-#include <openssl/ocsp.h>
 #include <openssl/rand.h>
 
 #include <algorithm>
@@ -30,14 +29,6 @@ std::string suite_list(const Policy &policy, Version version) {
   for (const Suite *suite : policy.suites)
     if (suite->version == version) (list += list.empty() ? "" : ":") += suite->openssl;
   return list;
-}
-
-std::vector<std::string> names_of(const X509 *certificate) {
-  std::vector<std::string> names;
-  each_name(certificate, [&](std::string_view name, bool is_address) {
-    if (!is_address) names.emplace_back(name);
-  });
-  return names;
 }
 
 int verify_chain(X509_STORE_CTX *chain, void *) noexcept {
@@ -83,24 +74,29 @@ void log_line(const SSL *ssl, const char *line) noexcept {
 
 Status OsslContext::set_up(std::string &why) {
   ERR_clear_error();
-  groups_.reserve(settings_->credentials.size() + 1);
+  groups_.reserve(settings_->identities.size() + 1);
+  if (const Status status = read_authorities(why); !status.ok()) return status;
   for (const std::string &protocol : settings_->alpn) {
     alpn_ += static_cast<char>(protocol.size());
     alpn_ += protocol;
   }
-  for (const Credential &credential : settings_->credentials)
-    if (const Status status = add_identity(credential, why); !status.ok())
-      return why += credential.origin, status;
+  for (const auto &identity : settings_->identities) {
+    auto group = group_for(identity->names());
+    if (!group.ok()) return group.error();
+    const auto &own = static_cast<const OsslIdentity &>(*identity);
+    if (const Status status = own.use((*group)->ctx.get(), why); !status.ok()) return status;
+    if (!own.credential().staple.empty()) (*group)->staple = own.credential().staple;
+  }
   if (groups_.empty())
     if (auto group = group_for({}); !group.ok()) return group.error();
-  return read_authorities(why);
+  return {};
 }
 
-Result<OsslContext::Group *> OsslContext::group_for(std::vector<std::string> names) {
+Result<OsslContext::Group *> OsslContext::group_for(const std::vector<std::string> &names) {
   for (Group &group : groups_)
     if (group.names == names) return &group;
   Group group;
-  group.names = std::move(names);
+  group.names = names;
   group.ctx.reset(
       there(SSL_CTX_new(settings_->server ? TLS_server_method() : TLS_client_method())));
   if (const Status status = configure(group.ctx.get()); !status.ok()) return status.error();
@@ -108,61 +104,18 @@ Result<OsslContext::Group *> OsslContext::group_for(std::vector<std::string> nam
   return &groups_.back();
 }
 
-Status OsslContext::add_identity(const Credential &credential, std::string &why) {
-  std::vector<Certificate> chain = parse_certificates(credential.chain);
-  if (chain.empty()) {
-    why = "the certificate cannot be read: " + take_failure().text;
-    return Error{SOCKET_ECREDENTIAL};
-  }
-  bool wrong_password = false;
-  const Key key = parse_key(credential.key.text(), credential.password.text(), wrong_password);
-  if (!key) {
-    why = "the private key cannot be read: " + take_failure().text;
-    return Error{wrong_password ? SOCKET_EPASSWORD : SOCKET_ECREDENTIAL};
-  }
-  auto group = group_for(credential.names.empty() ? names_of(chain[0].get()) : credential.names);
-  if (!group.ok()) return group.error();
-  SSL_CTX *const ctx = (*group)->ctx.get();
-  if (X509_check_private_key(chain[0].get(), key.get()) != 1) {
-    why = "the private key is not that of the certificate";
-    return ERR_clear_error(), Error{SOCKET_ECREDENTIAL};
-  }
-  bool used = SSL_CTX_use_certificate(ctx, chain[0].get()) == 1 &&
-              SSL_CTX_use_PrivateKey(ctx, key.get()) == 1;
-  for (size_t i = 1; used && i < chain.size(); i++)
-    used = SSL_CTX_add1_chain_cert(ctx, chain[i].get()) == 1;
-  if (!used) {
-    why = "the certificate cannot be used: " + take_failure().text;
-    return Error{SOCKET_ECREDENTIAL};
-  }
-  if (credential.staple.empty()) return {};
-  const unsigned char *in = unsigned_bytes(credential.staple);
-  const Owned<OCSP_RESPONSE, OCSP_RESPONSE_free> response(
-      d2i_OCSP_RESPONSE(nullptr, &in, static_cast<long>(credential.staple.size())));
-  if (!response) {
-    why = "the OCSP response cannot be read: " + take_failure().text;
-    return Error{SOCKET_ECREDENTIAL};
-  }
-  if (const int status = OCSP_response_status(response.get()); status != 0) {
-    why = std::string("the OCSP response is an error: ") + OCSP_response_status_str(status);
-    return Error{SOCKET_ECREDENTIAL};
-  }
-  (*group)->staple = credential.staple;
-  return {};
-}
-
 Status OsslContext::read_authorities(std::string &why) {
-  SSL_CTX *const ctx = config();
-  X509_STORE *const store = SSL_CTX_get_cert_store(ctx);
+  authorities_.reset(there(X509_STORE_new()));
+  X509_STORE *const store = authorities_.get();
   for (const std::string &text : settings_->authorities) {
-    const auto certificates = parse_certificates(text);
+    auto certificates = parse_certificates(text);
     if (certificates.empty()) {
       why = "an authority's certificate cannot be read: " + take_failure().text;
       return Error{SOCKET_ECREDENTIAL};
     }
-    for (const Certificate &certificate : certificates) {
+    for (Certificate &certificate : certificates) {
       if (!X509_STORE_add_cert(store, certificate.get())) throw std::bad_alloc();
-      if (settings_->server) (void)SSL_CTX_add_client_CA(ctx, certificate.get());
+      named_authorities_.push_back(std::move(certificate));
     }
   }
   if (settings_->check != PeerCheck::none && settings_->system_authorities)
@@ -186,6 +139,8 @@ Status OsslContext::configure(SSL_CTX *ctx) {
       (older.empty() || SSL_CTX_set_cipher_list(ctx, older.c_str()) == 1) &&
       SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") == 1;
   if (!set) return (void)take_failure(), Error{SOCKET_ENOTSUP};
+  // Whichever certificate a server shows, its clients are judged alike.
+  SSL_CTX_set1_cert_store(ctx, authorities_.get());
   SSL_CTX_set_cert_verify_callback(ctx, verify_chain, nullptr);
   if (is.key_log) SSL_CTX_set_keylog_callback(ctx, log_line);
   is.server ? configure_server(ctx) : configure_client(ctx);
@@ -198,6 +153,8 @@ void OsslContext::configure_server(SSL_CTX *ctx) {
   SSL_CTX_set_session_id_context(ctx, kSessionContext, sizeof kSessionContext - 1);
   SSL_CTX_set_tlsext_servername_callback(ctx, choose_group);
   SSL_CTX_set_tlsext_servername_arg(ctx, this);
+  for (const Certificate &authority : named_authorities_)
+    if (SSL_CTX_add_client_CA(ctx, authority.get()) != 1) throw std::bad_alloc();
   if (!is.alpn.empty()) SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, this);
   SSL_CTX_set_tlsext_status_cb(ctx, staple);
   // A session that is resumed shows no certificate, and may be from when none was asked for.

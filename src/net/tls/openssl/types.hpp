@@ -26,6 +26,7 @@ using Connection = Owned<SSL, SSL_free>;
 using Bio = Owned<BIO, BIO_free>;
 using Certificate = Owned<X509, X509_free>;
 using Key = Owned<EVP_PKEY, EVP_PKEY_free>;
+using Store = Owned<X509_STORE, X509_STORE_free>;
 
 // For what returns nullptr where memory has run out, and for nothing else that can happen.
 template <class T> T *there(T *made) {
@@ -69,6 +70,20 @@ template <class Visit> void each_name(const X509 *certificate, Visit &&visit) {
   }
 }
 
+class OsslIdentity final : public Identity {
+public:
+  explicit OsslIdentity(Credential credential) : Identity(std::move(credential)) {}
+  // `why` says what is wrong.
+  Status read(std::string &why);
+  // Beside those that `ctx` has; SOCKET_ECREDENTIAL.
+  Status use(SSL_CTX *ctx, std::string &why) const;
+
+private:
+  Status check_staple(std::string &why) const;
+  std::vector<Certificate> chain_;
+  Key key_;
+};
+
 class OsslContext final : public Context {
 public:
   explicit OsslContext(std::shared_ptr<const Settings> settings) : settings_(std::move(settings)) {}
@@ -86,8 +101,7 @@ private:
     Ctx ctx;
     std::string staple;
   };
-  Result<Group *> group_for(std::vector<std::string> names);
-  Status add_identity(const Credential &credential, std::string &why);
+  Result<Group *> group_for(const std::vector<std::string> &names);
   Status read_authorities(std::string &why);
   Status configure(SSL_CTX *ctx);
   void configure_server(SSL_CTX *ctx);
@@ -100,6 +114,8 @@ private:
                         EVP_MAC_CTX *mac, int sealing) noexcept;
 
   std::shared_ptr<const Settings> settings_;
+  Store authorities_;                          // of all groups
+  std::vector<Certificate> named_authorities_; // that clients are told of
   std::vector<Group> groups_; // the first one is the default; one without certificates for clients
   std::string alpn_;          // as it goes over the wire
 };
