@@ -1,9 +1,10 @@
 /* An echo server over TCP or a unix socket: whatever a peer sends, it gets back, at the pace of
- * whichever side is slower.
+ * whichever side is slower. With a certificate and its key, over TLS.
  *
- *   echo_server ADDRESS     "127.0.0.1:7000", "[::1]:0", "unix:/tmp/echo" */
+ *   echo_server ADDRESS [CHAIN.pem KEY.pem]     "127.0.0.1:7000", "[::1]:0", "unix:/tmp/echo" */
 #include <SocketListener.h>
 #include <SocketStream.h>
+#include <SocketTLS.h>
 #include <stdio.h>
 
 static void stream_event(const SocketCompletion_T *event, void *user) {
@@ -28,12 +29,23 @@ static void listener_event(const SocketCompletion_T *event, void *user) {
   SocketStream_start(event->subject);
 }
 
+/* From here on `listener` hands over connections whose handshake is over; the rest stays as it is.
+ */
+static int secure(SocketListener_T listener, const char *chain, const char *key) {
+  SocketTLS_T tls = SocketTLS_new_server();
+  const int secured = tls && SocketTLS_add_certificate_files(tls, NULL, chain, key) > 0 &&
+                      SocketListener_set_tls(listener, tls) == 0;
+  SocketTLS_free(&tls);
+  return secured;
+}
+
 int main(int argc, char **argv) {
   const char *const address = argc > 1 ? argv[1] : "127.0.0.1:7000";
   SocketLoop_T loop = SocketLoop_new();
   SocketListener_T listener = SocketListener_new(loop);
   SocketListener_set_callback(listener, listener_event, NULL);
-  if (SocketListener_listen(listener, address) < 0) {
+  if ((argc > 3 && !secure(listener, argv[2], argv[3])) ||
+      SocketListener_listen(listener, address) < 0) {
     fprintf(stderr, "echo_server: %s\n", Socket_last_error_message());
     return 1;
   }

@@ -7,6 +7,7 @@ import resource
 import shlex
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,8 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILT = ROOT / 'build/bench'
 HELLO = b'Hello\n'
+# Our server over either engine of TLS.
+OURS = {'socketpoll': 'hello', 'socketpoll (mbedTLS)': 'hello', 'socketpoll (OpenSSL)': 'hello_openssl'}
 # Workload -> (path, size of the body).
 WORKLOADS = {'hello': ('/hello', len(HELLO)), '1KiB': ('/1k.txt', 1024), '1MiB': ('/1m.bin', 1 << 20)}
 
@@ -38,11 +41,22 @@ http {{
   client_body_temp_path {tmp}/nginx.a; proxy_temp_path {tmp}/nginx.b;
   fastcgi_temp_path {tmp}/nginx.c; uwsgi_temp_path {tmp}/nginx.d; scgi_temp_path {tmp}/nginx.e;
   server {{
-    listen 127.0.0.1:{port} backlog=4096;
+    listen 127.0.0.1:{port} {tls} backlog=4096;
     root {dir};
     location = /hello {{ return 200 "Hello\\n"; }}
+    {tls_settings}
   }}
 }}
+'''
+# The suites and groups of ours, and tickets as ours has them.
+NGINX_TLS = '''
+    ssl_certificate {chain};
+    ssl_certificate_key {key};
+    ssl_protocols {version};
+    ssl_ciphers {ciphers};
+    ssl_ecdh_curve X25519:prime256v1:secp384r1;
+    ssl_session_cache off;
+    ssl_session_tickets on;
 '''
 H2O = '''
 num-threads: 1
@@ -58,15 +72,33 @@ hosts:
 '''
 
 
+class Tls:
+    """What a server of the benchmarks of TLS is told: one version, one certificate."""
+
+    CIPHERS = {'ecdsa': 'ECDHE-ECDSA-AES128-GCM-SHA256', 'rsa': 'ECDHE-RSA-AES128-GCM-SHA256'}
+
+    def __init__(self, version, kind, folder):
+        self.version, self.kind = version, kind
+        self.chain, self.key = folder / f'{kind}.crt', folder / f'{kind}.key'
+
+    @property
+    def policy(self):
+        return 'custom:' + ('TLS_AES_128_GCM_SHA256' if self.version == '1.3' else self.CIPHERS[self.kind])
+
+    def nginx(self):
+        return NGINX_TLS.format(chain=self.chain, key=self.key, version=f'TLSv{self.version}',
+                                ciphers=self.CIPHERS[self.kind])
+
+
 def require(*packages):
     subprocess.run(['bash', '-c', 'set -euo pipefail; source "$0"; require "$@"', ROOT / 'tools/lib/setup.sh', *packages],
                    check=True, stdin=subprocess.DEVNULL)
     os.environ['PATH'] += ':/usr/local/sbin:/usr/sbin:/sbin'
 
 
-def build():
+def build(*what):
     """Builds what there is to build; says loudly what could not be."""
-    outcome = subprocess.run([ROOT / 'bench/build'], check=False, stdin=subprocess.DEVNULL)
+    outcome = subprocess.run([ROOT / 'bench/build', *what], check=False, stdin=subprocess.DEVNULL)
     if outcome.returncode:
         print('*** NOT EVERYTHING COULD BE BUILT (see above): the comparison lacks it ***', file=sys.stderr)
     return outcome.returncode == 0
@@ -93,19 +125,23 @@ def document_folder():
         yield folder, documents
 
 
-def command_of(name, custom, workload, port, tmp, documents):
+def command_of(name, custom, workload, port, tmp, documents, tls):
     user = pwd.getpwuid(os.getuid()).pw_name if os.getuid() == 0 else ''
     if name in custom:
         return shlex.split(custom[name].format(port=port, dir=documents))
+    size = [] if workload == 'hello' else [str(WORKLOADS[workload][1])]
     if name == 'bare':
-        size = [] if workload == 'hello' else [str(WORKLOADS[workload][1])]
         return [BUILT / 'bare_epoll', str(port), *size]
-    if name == 'socketpoll':
-        return [BUILT / 'hello', str(port), str(documents)]
+    if name == 'bare mbedTLS':
+        return [BUILT / 'bare_mbedtls', str(port), tls.version, tls.chain, tls.key, *size]
+    if name.startswith('socketpoll'):
+        secured = [tls.policy, tls.chain, tls.key] if tls else []
+        return [BUILT / OURS[name], str(port), str(documents), *secured]
     config = tmp / f'{name}-{port}.conf'
     template = {'nginx': NGINX, 'h2o': H2O}[name]
     statement = {'nginx': f'user {user};', 'h2o': f'user: {user}'}[name] if user else ''
-    config.write_text(template.format(tmp=tmp, port=port, dir=documents, user=statement), encoding='utf-8')
+    config.write_text(template.format(tmp=tmp, port=port, dir=documents, user=statement, tls='ssl' if tls else '',
+                                      tls_settings=tls.nginx() if tls else ''), encoding='utf-8')
     return {'nginx': ['nginx', '-c', config], 'h2o': ['h2o', '-m', 'worker', '-c', config]}[name]
 
 
@@ -115,11 +151,11 @@ def raise_file_limit():
 
 
 class Server:
-    def __init__(self, name, custom, workload, tmp, documents, core=None):
-        self.name, self.port = name, free_port()
+    def __init__(self, name, custom, workload, tmp, documents, core=None, tls=None):
+        self.name, self.port, self.tls = name, free_port(), tls
         self.path, self.size = WORKLOADS[workload]
         self.log = tmp / f'{name}-{self.port}.log'
-        command = command_of(name, custom, workload, self.port, tmp, documents)
+        command = command_of(name, custom, workload, self.port, tmp, documents, tls)
         pin = ['taskset', '-c', str(core)] if core is not None else []
         with open(self.log, 'wb') as log:
             self.process = subprocess.Popen([*pin, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -128,14 +164,15 @@ class Server:
 
     @property
     def url(self):
-        return f'http://127.0.0.1:{self.port}{self.path}'
+        return f'{"https" if self.tls else "http"}://127.0.0.1:{self.port}{self.path}'
 
     def await_answer(self):
         """Waits until it answers, and makes sure that it answers rightly."""
         deadline = time.monotonic() + 10
+        anybody = ssl._create_unverified_context() if self.tls else None
         while True:
             try:
-                with urllib.request.urlopen(self.url, timeout=5) as answer:
+                with urllib.request.urlopen(self.url, timeout=5, context=anybody) as answer:
                     body = answer.read()
                     break
             except OSError as problem:

@@ -92,6 +92,11 @@ SOCKET_API int SocketFuture_is_done(SocketFuture_T future);
 /* 0 or why it failed; SOCKET_EAGAIN while it has not ended. Any thread. */
 SOCKET_API int SocketFuture_get_status(SocketFuture_T future);
 
+/* Why it failed, in a sentence: of a connection with TLS what SocketStream_get_tls_failure says,
+ * otherwise what its status means; "" if it did not fail. Written into `out` with a NUL, the length
+ * returned. SOCKET_EAGAIN while it has not ended, SOCKET_ENOBUFS, SOCKET_EINVAL. Any thread. */
+SOCKET_API int SocketFuture_get_failure(SocketFuture_T future, char *out, int capacity);
+
 /* The result; or what SocketFuture_get_status says if that is not 0. Any thread. */
 SOCKET_API int64_t SocketFuture_get_result(SocketFuture_T future);
 

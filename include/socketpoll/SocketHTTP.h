@@ -52,6 +52,15 @@ SOCKET_API const char *SocketHTTP_get_parameter(SocketHTTP_T exchange, const cha
  * socket whose client has no name. */
 SOCKET_API int SocketHTTP_get_peer(SocketHTTP_T exchange, char *out, int capacity);
 
+/* Of a request that came over TLS: "TLSv1.3" or "TLSv1.2", a static string; the name that the
+ * client asked for (SNI); its certificate (index 0) and those that it sent along, as DER. As
+ * SocketStream_get_tls_version, _get_tls_server and _get_tls_certificate, with their errors:
+ * SOCKET_ENOTSUP where there is no TLS, SOCKET_ENOENT where it showed none; and SOCKET_ECLOSED. */
+SOCKET_API const char *SocketHTTP_get_tls_version(SocketHTTP_T exchange);
+SOCKET_API int SocketHTTP_get_tls_server(SocketHTTP_T exchange, char *out, int capacity);
+SOCKET_API int64_t SocketHTTP_get_tls_certificate(SocketHTTP_T exchange, int index, void *out,
+                                                  int64_t capacity);
+
 /* Content-Length; -1 if the body is chunked, 0 if there is none. A bad handle gives
  * SOCKET_EBADHANDLE, which is not -1 only by Socket_last_error(): test the handle first where that
  * matters. */

@@ -92,8 +92,13 @@ SOCKET_API int SocketTLS_set_password(SocketTLS_T tls, SOCKET_NULLABLE SocketPas
                                       void *user);
 
 /* An OCSP response (DER, RFC 6960), sent along with certificate `number` to who asks for it (RFC
- * 6066, 8). `length` 0: none any more. 0, SOCKET_ENOENT, SOCKET_ECREDENTIAL, SOCKET_ENOTSUP
- * (mbedTLS cannot), SOCKET_EINVAL or SOCKET_ENOMEM. */
+ * 6066, 8). `length` 0: none any more. 0, SOCKET_ENOENT, SOCKET_ECREDENTIAL (it cannot be read, or
+ * is itself an error, "try later"), SOCKET_ENOTSUP (mbedTLS cannot), SOCKET_EINVAL or
+ * SOCKET_ENOMEM.
+ *
+ * A client of a library with OpenSSL asks servers for theirs. Who sends none is not held to it; one
+ * that says "revoked" ends the handshake with SOCKET_ECERT_REVOKED, one that cannot be verified or
+ * is out of date with SOCKET_ECERT. */
 SOCKET_API int SocketTLS_set_staple(SocketTLS_T tls, int number, SOCKET_NULLABLE const void *der,
                                     int64_t length);
 
@@ -104,15 +109,36 @@ SOCKET_API int SocketTLS_set_staple(SocketTLS_T tls, int number, SOCKET_NULLABLE
 SOCKET_API int SocketTLS_add_authorities(SocketTLS_T tls, const void *bytes, int64_t length);
 SOCKET_API int SocketTLS_add_authorities_file(SocketTLS_T tls, const char *path);
 
-/* Whether what the system trusts is trusted: 1 for clients, 0 for servers by default. SSL_CERT_FILE
- * in the environment takes its place, as with OpenSSL. The store of Windows is not read yet: there
- * nobody is trusted who was not added. 0, SOCKET_EINVAL. */
+/* Those of all certificates in a folder's files, PEM or DER, whatever their names; other files are
+ * passed over. The folder is read now, and not again. 0, SOCKET_ECREDENTIAL (there is none, or one
+ * is damaged), SOCKET_ENOENT, SOCKET_ENOTDIR, SOCKET_EACCES and the like, SOCKET_EINVAL,
+ * SOCKET_ENOMEM. Blocks on the disk. */
+SOCKET_API int SocketTLS_add_authorities_folder(SocketTLS_T tls, const char *path);
+
+/* Whether what the system trusts is trusted: 1 for clients, 0 for servers by default. It is read
+ * once in a process: the system's bundle of certificates, on Windows the store "ROOT" of the user
+ * and the machine. SSL_CERT_FILE and SSL_CERT_DIR (folders, with colons between them, semicolons on
+ * Windows) in the environment take its place, as with OpenSSL. 0, SOCKET_EINVAL. */
 SOCKET_API int SocketTLS_set_system_authorities(SocketTLS_T tls, int on);
 
 /* Of a server: whether clients show a certificate, of an authority that was added. One of
  * SOCKET_TLS_*_CERTIFICATE. Where they do, no session is resumed: each connection shows it anew. 0,
  * SOCKET_EINVAL, SOCKET_ESTATE (of a client). */
 SOCKET_API int SocketTLS_set_client_check(SocketTLS_T tls, int check);
+
+/* Judges a peer: `chain` has its certificate and those that it sent along, DER one after the other,
+ * valid for this call; SocketTLS_describe_certificate and SocketTLS_fingerprint take the first.
+ * `verdict` is what was found: 0, or SOCKET_ECERT and its kin. 0 lets it in, whatever was found; a
+ * negative code ends the handshake, and is what its owner sees. On the thread of the connection's
+ * loop, from inside the handshake: it may use what any thread may use, and must not block. */
+typedef int (*SocketTLSVerify_T)(const void *chain, int64_t length, int verdict, void *user);
+
+/* Asks `verify` about each certificate that a peer shows; NULL: nobody, the default. Of a server,
+ * SocketTLS_set_client_check decides whether clients show one. Pins and what a certificate says
+ * that it is for (RFC 5280, 4.2.1.12) are not for `verify` to overrule. A session that is resumed
+ * was judged when it began. 0, SOCKET_ENOMEM. */
+SOCKET_API int SocketTLS_set_verify(SocketTLS_T tls, SOCKET_NULLABLE SocketTLSVerify_T verify,
+                                    void *user);
 
 /* The key in the peer's certificate must be one of those that are pinned: the SHA-256 of its
  * SubjectPublicKeyInfo in Base64, "sha256//WoiWRyIOVNa9ihaBciRSC7XHjliYS9VwUGOIud4PB18=". 0,

@@ -18,6 +18,10 @@
 #include <string>
 #include <string_view>
 
+namespace socketpoll::tls {
+class Engine;
+}
+
 namespace socketpoll::http {
 
 class Server;
@@ -90,6 +94,8 @@ public:
   int64_t bytes_sent() const noexcept { return bytes_sent_; }
   int64_t duration_ns() const noexcept;
   Result<int> format_peer(std::span<char> out) const noexcept;
+  // SOCKET_ENOTSUP over a connection without TLS.
+  Result<const tls::Engine *> engine() const noexcept;
 
 private:
   friend class H1Session;

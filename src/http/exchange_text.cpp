@@ -72,6 +72,13 @@ Result<int> Exchange::format_peer(std::span<char> out) const noexcept {
   return peer.format_host(out);
 }
 
+Result<const tls::Engine *> Exchange::engine() const noexcept {
+  if (!session_) return Error{SOCKET_ECLOSED};
+  const tls::Engine *engine = session_->transport().engine();
+  if (!engine) return Error{SOCKET_ENOTSUP};
+  return engine;
+}
+
 std::string_view Exchange::parameter(size_t index) const noexcept {
   return match_.parameters[index].in(request().path().data());
 }

@@ -3,6 +3,7 @@
 
 #include "http/exchange.hpp"
 #include "net/object_c.hpp"
+#include "net/tls/agreed_c.hpp"
 
 using namespace socketpoll;
 using http::Exchange;
@@ -67,6 +68,27 @@ int SocketHTTP_get_peer(SocketHTTP_T exchange, char *out, int capacity) {
   return with<Exchange>(exchange, [&](Exchange &self) -> Result<int> {
     if (!out || capacity < 1) return Error{SOCKET_EINVAL};
     return self.format_peer({out, static_cast<size_t>(capacity)});
+  });
+}
+
+const char *SocketHTTP_get_tls_version(SocketHTTP_T exchange) {
+  return with_pointer<Exchange>(exchange, [](Exchange &self) -> const char * {
+    auto agreed = tls::agreement_of(self.engine());
+    if (!agreed.ok()) return record_error(agreed.code()), nullptr;
+    return tls::version_text(*agreed);
+  });
+}
+
+int SocketHTTP_get_tls_server(SocketHTTP_T exchange, char *out, int capacity) {
+  return with<Exchange>(exchange, [&](Exchange &self) {
+    return tls::write_agreed(self.engine(), &tls::Agreement::server_name, out, capacity);
+  });
+}
+
+int64_t SocketHTTP_get_tls_certificate(SocketHTTP_T exchange, int index, void *out,
+                                       int64_t capacity) {
+  return with<Exchange>(exchange, [&](Exchange &self) {
+    return tls::write_certificate(self.engine(), index, out, capacity);
   });
 }
 

@@ -81,6 +81,14 @@ void Future::settle(int status, int64_t result, void *data) noexcept {
   if (delivers_) raise(SOCKET_COMPLETED);
 }
 
+void Future::fail_because(int code, std::string_view why) noexcept {
+  try {
+    if (!done() && !why.empty()) failure_ = std::make_unique<const std::string>(why);
+  } catch (const std::bad_alloc &) {
+  }
+  fail(code);
+}
+
 void Future::succeed_with_stream(HandleWord stream) noexcept {
   owns_stream_ = true;
   settle(0, 0, reinterpret_cast<void *>(stream));

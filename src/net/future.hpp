@@ -11,7 +11,10 @@
 #include "net/names/address.hpp"
 
 #include <atomic>
+#include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 
 namespace socketpoll {
 
@@ -57,6 +60,8 @@ public:
   void succeed_with_stream(HandleWord stream) noexcept;
   // `lost`: bytes that it had taken and could give to nobody.
   void fail(int code, int64_t lost = 0) noexcept { settle(code, lost, data_); }
+  // With the reason in words, which are left out where there is no memory for them.
+  void fail_because(int code, std::string_view why) noexcept;
   void progress(int64_t bytes) noexcept { progress_.store(bytes, std::memory_order_relaxed); }
   // What `data` will say, known from the beginning.
   void set_data(void *data) noexcept { data_ = data; }
@@ -72,6 +77,10 @@ public:
   bool done() const noexcept { return done_.load(std::memory_order_seq_cst); }
   int status() const noexcept { return done() ? status_ : int{SOCKET_EAGAIN}; }
   Result<int64_t> result() const noexcept;
+  // Why it failed, if there is more to say than its status does.
+  std::string_view failure() const noexcept {
+    return done() && failure_ ? std::string_view(*failure_) : std::string_view();
+  }
   int64_t lost() const noexcept { return done() && status_ ? result_ : 0; }
   int64_t progress() const noexcept { return progress_.load(std::memory_order_relaxed); }
   // Of SocketAsync_resolve; unchanged once it is done.
@@ -109,6 +118,7 @@ private:
   HandleWord subject_;
   HandleWord loop_handle_;
   List<FutureObserver, ObserverTag> observers_;
+  std::unique_ptr<const std::string> failure_;
   void *data_ = nullptr;
   int64_t result_ = 0; // of one that failed: what was lost
   std::atomic<int64_t> progress_{0};

@@ -111,6 +111,16 @@ int SocketFuture_get_status(SocketFuture_T future) {
   });
 }
 
+int SocketFuture_get_failure(SocketFuture_T future, char *out, int capacity) {
+  return with_pinned(future, [&](Future &self) -> Result<int> {
+    const int status = self.status();
+    if (!is_room(out, capacity)) return Error{SOCKET_EINVAL};
+    if (status == SOCKET_EAGAIN) return Error{status};
+    const std::string_view why = self.failure();
+    return write_text(why.empty() && status != 0 ? error_text(status) : why, out, capacity);
+  });
+}
+
 int64_t SocketFuture_get_result(SocketFuture_T future) {
   return with_pinned(future, [](Future &self) { return self.result(); });
 }

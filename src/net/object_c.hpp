@@ -29,6 +29,18 @@ inline std::span<const char> bytes_of(const void *data, int64_t length) noexcept
   return {static_cast<const char *>(data), static_cast<size_t>(length)};
 }
 
+// Room that C has for what it asked for.
+inline bool is_room(const void *out, int64_t capacity) noexcept { return out && capacity > 0; }
+
+// The text and a NUL; its length.
+inline Result<int> write_text(std::string_view text, char *out, int capacity) noexcept {
+  if (!is_room(out, capacity)) return Error{SOCKET_EINVAL};
+  if (text.size() >= static_cast<size_t>(capacity)) return Error{SOCKET_ENOBUFS};
+  text.copy(out, text.size());
+  out[text.size()] = '\0';
+  return static_cast<int>(text.size());
+}
+
 template <class T, class Handle>
 int set_callback(Handle handle, SocketCallback_T callback, void *user) noexcept {
   return with<T>(handle, [&](T &self) {

@@ -358,6 +358,7 @@ EXPECT_NULL(SocketFuture_T, SocketFuture_any, SocketFuture_any(&handle, 1))
 EXPECT_NULL(SocketFuture_T, SocketFuture_all, SocketFuture_all(&handle, 1))
 EXPECT_NUMBER(SocketFuture_T, SocketFuture_is_done, SocketFuture_is_done(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketFuture_T, SocketFuture_get_status, SocketFuture_get_status(handle), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketFuture_T, SocketFuture_get_failure, SocketFuture_get_failure(handle, NULL, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketFuture_T, SocketFuture_get_result, SocketFuture_get_result(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketFuture_T, SocketFuture_get_progress, SocketFuture_get_progress(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketFuture_T, SocketFuture_get_lost, SocketFuture_get_lost(handle), SOCKET_EBADHANDLE)
@@ -375,6 +376,9 @@ EXPECT_NULL(SocketHTTP_T, SocketHTTP_get_header_name, SocketHTTP_get_header_name
 EXPECT_NULL(SocketHTTP_T, SocketHTTP_get_header_value, SocketHTTP_get_header_value(handle, 0))
 EXPECT_NULL(SocketHTTP_T, SocketHTTP_get_parameter, SocketHTTP_get_parameter(handle, "text"))
 EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_get_peer, SocketHTTP_get_peer(handle, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NULL(SocketHTTP_T, SocketHTTP_get_tls_version, SocketHTTP_get_tls_version(handle))
+EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_get_tls_server, SocketHTTP_get_tls_server(handle, NULL, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_get_tls_certificate, SocketHTTP_get_tls_certificate(handle, 0, NULL, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_get_body_length, SocketHTTP_get_body_length(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_set_callback, SocketHTTP_set_callback(handle, NULL, NULL), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketHTTP_T, SocketHTTP_read_body, SocketHTTP_read_body(handle), SOCKET_EBADHANDLE)
@@ -584,8 +588,10 @@ EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_password, SocketTLS_set_password(handle
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_staple, SocketTLS_set_staple(handle, 0, NULL, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_add_authorities, SocketTLS_add_authorities(handle, NULL, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_add_authorities_file, SocketTLS_add_authorities_file(handle, "text"), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_add_authorities_folder, SocketTLS_add_authorities_folder(handle, "text"), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_system_authorities, SocketTLS_set_system_authorities(handle, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_client_check, SocketTLS_set_client_check(handle, 0), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_verify, SocketTLS_set_verify(handle, NULL, NULL), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_add_pin, SocketTLS_add_pin(handle, "text"), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_trust_anybody_without_verification, SocketTLS_trust_anybody_without_verification(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_policy, SocketTLS_set_policy(handle, "text"), SOCKET_EBADHANDLE)
@@ -687,6 +693,7 @@ WITHOUT_EXPECT_ERROR(SocketFuture_select_futures, SocketFuture_select(NULL, 1, 1
 WITHOUT_EXPECT_ERROR(SocketFuture_all_done_futures, SocketFuture_all_done(NULL, 1, 1), SOCKET_EINVAL)
 WITHOUT_EXPECT_NULL(SocketFuture_any_futures, SocketFuture_any(NULL, 1))
 WITHOUT_EXPECT_NULL(SocketFuture_all_futures, SocketFuture_all(NULL, 1))
+WITHOUT_EXPECT_ERROR(SocketFuture_get_failure_out, SocketFuture_get_failure((SocketFuture_T)live_handle(KIND_SocketFuture_T), NULL, 1), SOCKET_EINVAL)
 WITHOUT_EXPECT_ERROR(SocketHTTPServer_route_method, SocketHTTPServer_route((SocketHTTPServer_T)live_handle(KIND_SocketHTTPServer_T), NULL, "text", (SocketHTTPHandler_T)unused_callback, (void *)scratch), SOCKET_EINVAL)
 WITHOUT_EXPECT_ERROR(SocketHTTPServer_route_pattern, SocketHTTPServer_route((SocketHTTPServer_T)live_handle(KIND_SocketHTTPServer_T), "text", NULL, (SocketHTTPHandler_T)unused_callback, (void *)scratch), SOCKET_EINVAL)
 WITHOUT_EXPECT_ERROR(SocketHTTPServer_use_handler, SocketHTTPServer_use((SocketHTTPServer_T)live_handle(KIND_SocketHTTPServer_T), NULL, (void *)scratch), SOCKET_EINVAL)
@@ -733,6 +740,7 @@ WITHOUT_EXPECT_ERROR(SocketTLS_replace_certificate_chain, SocketTLS_replace_cert
 WITHOUT_EXPECT_ERROR(SocketTLS_replace_certificate_key, SocketTLS_replace_certificate((SocketTLS_T)live_handle(KIND_SocketTLS_T), 1, (void *)scratch, 1, NULL, 1), SOCKET_EINVAL)
 WITHOUT_EXPECT_ERROR(SocketTLS_add_authorities_bytes, SocketTLS_add_authorities((SocketTLS_T)live_handle(KIND_SocketTLS_T), NULL, 1), SOCKET_EINVAL)
 WITHOUT_EXPECT_ERROR(SocketTLS_add_authorities_file_path, SocketTLS_add_authorities_file((SocketTLS_T)live_handle(KIND_SocketTLS_T), NULL), SOCKET_EINVAL)
+WITHOUT_EXPECT_ERROR(SocketTLS_add_authorities_folder_path, SocketTLS_add_authorities_folder((SocketTLS_T)live_handle(KIND_SocketTLS_T), NULL), SOCKET_EINVAL)
 WITHOUT_EXPECT_ERROR(SocketTLS_add_pin_pin, SocketTLS_add_pin((SocketTLS_T)live_handle(KIND_SocketTLS_T), NULL), SOCKET_EINVAL)
 WITHOUT_EXPECT_ERROR(SocketTLS_set_policy_policy, SocketTLS_set_policy((SocketTLS_T)live_handle(KIND_SocketTLS_T), NULL), SOCKET_EINVAL)
 WITHOUT_EXPECT_ERROR(SocketTLS_set_alpn_protocols, SocketTLS_set_alpn((SocketTLS_T)live_handle(KIND_SocketTLS_T), NULL), SOCKET_EINVAL)
@@ -866,6 +874,7 @@ int main(void) {
       cmocka_unit_test(bad_SocketFuture_all),
       cmocka_unit_test(bad_SocketFuture_is_done),
       cmocka_unit_test(bad_SocketFuture_get_status),
+      cmocka_unit_test(bad_SocketFuture_get_failure),
       cmocka_unit_test(bad_SocketFuture_get_result),
       cmocka_unit_test(bad_SocketFuture_get_progress),
       cmocka_unit_test(bad_SocketFuture_get_lost),
@@ -881,6 +890,9 @@ int main(void) {
       cmocka_unit_test(bad_SocketHTTP_get_header_value),
       cmocka_unit_test(bad_SocketHTTP_get_parameter),
       cmocka_unit_test(bad_SocketHTTP_get_peer),
+      cmocka_unit_test(bad_SocketHTTP_get_tls_version),
+      cmocka_unit_test(bad_SocketHTTP_get_tls_server),
+      cmocka_unit_test(bad_SocketHTTP_get_tls_certificate),
       cmocka_unit_test(bad_SocketHTTP_get_body_length),
       cmocka_unit_test(bad_SocketHTTP_set_callback),
       cmocka_unit_test(bad_SocketHTTP_read_body),
@@ -1070,8 +1082,10 @@ int main(void) {
       cmocka_unit_test(bad_SocketTLS_set_staple),
       cmocka_unit_test(bad_SocketTLS_add_authorities),
       cmocka_unit_test(bad_SocketTLS_add_authorities_file),
+      cmocka_unit_test(bad_SocketTLS_add_authorities_folder),
       cmocka_unit_test(bad_SocketTLS_set_system_authorities),
       cmocka_unit_test(bad_SocketTLS_set_client_check),
+      cmocka_unit_test(bad_SocketTLS_set_verify),
       cmocka_unit_test(bad_SocketTLS_add_pin),
       cmocka_unit_test(bad_SocketTLS_trust_anybody_without_verification),
       cmocka_unit_test(bad_SocketTLS_set_policy),
@@ -1165,6 +1179,7 @@ int main(void) {
       cmocka_unit_test(without_SocketFuture_all_done_futures),
       cmocka_unit_test(without_SocketFuture_any_futures),
       cmocka_unit_test(without_SocketFuture_all_futures),
+      cmocka_unit_test(without_SocketFuture_get_failure_out),
       cmocka_unit_test(without_SocketHTTPServer_route_method),
       cmocka_unit_test(without_SocketHTTPServer_route_pattern),
       cmocka_unit_test(without_SocketHTTPServer_use_handler),
@@ -1211,6 +1226,7 @@ int main(void) {
       cmocka_unit_test(without_SocketTLS_replace_certificate_key),
       cmocka_unit_test(without_SocketTLS_add_authorities_bytes),
       cmocka_unit_test(without_SocketTLS_add_authorities_file_path),
+      cmocka_unit_test(without_SocketTLS_add_authorities_folder_path),
       cmocka_unit_test(without_SocketTLS_add_pin_pin),
       cmocka_unit_test(without_SocketTLS_set_policy_policy),
       cmocka_unit_test(without_SocketTLS_set_alpn_protocols),

@@ -1,64 +1,7 @@
 /* SocketStream through the C ABI: delivery, order, ends. */
-#include "support/net_support.h"
-
-#include <stdlib.h>
-#include <sys/socket.h>
-
-static void push_echo(const SocketCompletion_T *event, void *user) {
-  record(event, user);
-  SocketStream_T stream = event->subject;
-  if (event->kind == SOCKET_DATA)
-    assert_true(SocketStream_write(stream, event->data, event->length) >= 0);
-  if (event->kind == SOCKET_EOF) assert_int_equal(SocketStream_close(stream), 0);
-}
-
-static void accept_echo(const SocketCompletion_T *event, void *user) {
-  record(event, user);
-  if (event->kind != SOCKET_ACCEPTED) return;
-  SocketStream_T stream = event->subject;
-  assert_int_equal(SocketStream_set_callback(stream, push_echo, user), 0);
-  assert_int_equal(SocketStream_start(stream), 0);
-}
+#include "support/echo_support.h"
 
 #define BIG (4 << 20)
-
-/* Writes a pattern as fast as the marks allow, checks what comes back. */
-typedef struct Client {
-  Recorder recorder;
-  char *pattern;
-  int64_t sent, received;
-  int done;
-} Client;
-
-static void client_send(Client *client, SocketStream_T stream) {
-  while (client->sent < BIG) {
-    int64_t size = BIG - client->sent < 300000 ? BIG - client->sent : 300000;
-    int64_t queued = SocketStream_write(stream, client->pattern + client->sent, size);
-    if (queued == SOCKET_EAGAIN) return;
-    assert_true(queued >= 0);
-    client->sent += size;
-    if (client->sent == BIG) assert_int_equal(SocketStream_shutdown(stream), 0);
-  }
-}
-
-static void client_event(const SocketCompletion_T *event, void *user) {
-  Client *client = user;
-  record(event, &client->recorder);
-  SocketStream_T stream = event->subject;
-  switch (event->kind) {
-  case SOCKET_CONNECTED:
-    assert_int_equal(SocketStream_start(stream), 0);
-    client_send(client, stream);
-    break;
-  case SOCKET_DRAINED: client_send(client, stream); break;
-  case SOCKET_DATA:
-    assert_memory_equal(client->pattern + client->received, event->data, event->length);
-    client->received += event->length;
-    break;
-  case SOCKET_EOF: SocketStream_close(stream); break;
-  case SOCKET_CLOSED: client->done = 1; break;
-  }
-}
 
 static void echo_of_megabytes_in_push(void **state) {
   (void)state;
@@ -67,17 +10,15 @@ static void echo_of_megabytes_in_push(void **state) {
   Recorder server = {0};
   SocketListener_T listener = listen_local(loop, address);
   SocketListener_set_callback(listener, accept_echo, &server);
-  Client client = {0};
-  client.pattern = malloc(BIG);
-  for (int i = 0; i < BIG; i++) client.pattern[i] = (char)(i * 31 + (i >> 8));
+  EchoClient client;
+  echo_client_begin(&client, BIG);
   SocketStream_T stream = SocketStream_connect(loop, address, HANG_MS);
-  SocketStream_set_callback(stream, client_event, &client);
-  /* The server side writes more than the marks would allow a program that heeds them. */
+  SocketStream_set_callback(stream, echo_client_event, &client);
   run_until(loop, &client.done, 1);
   assert_int_equal(client.received, BIG);
   assert_int_equal(client.recorder.last[SOCKET_CLOSED].status, 0);
   assert_int_equal(server.count[SOCKET_EOF], 1);
-  free(client.pattern);
+  echo_client_end(&client);
   SocketLoop_free(&loop);
 }
 

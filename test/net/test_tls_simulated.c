@@ -7,7 +7,6 @@
 enum { LENGTH = 60000, SEEDS = 60 };
 
 typedef struct Talk {
-  Issued authority, certificate;
   SocketTLS_T server, client;
   char sent[LENGTH];
   int64_t written, received; /* by the client */
@@ -64,8 +63,7 @@ static void run_seed(Talk *talk, uint64_t seed, int loss) {
   /* A server that changes its version meanwhile costs a client of mbedTLS's the kept session's
    * connection, see SocketTLS_set_sessions. */
   if (seed % 10 == 0) {
-    SocketTLS_set_policy(talk->server,
-                         seed % 20 ? "modern" : "custom:ECDHE-ECDSA-AES128-GCM-SHA256");
+    SocketTLS_set_policy(talk->server, seed % 20 ? ONLY_TLS_1_3 : ONLY_TLS_1_2);
     SocketTLS_set_sessions(talk->client, 4);
   }
   SocketListener_T listener = SocketListener_new(there);
@@ -94,10 +92,8 @@ static void run_seed(Talk *talk, uint64_t seed, int loss) {
 static void every_seed(void **state) {
   static Talk talk;
   (void)state;
-  issue(&talk.authority, "Test authority", SOCKET_TLS_AUTHORITY, NULL);
-  issue(&talk.certificate, "localhost", SOCKET_TLS_SERVER_CERTIFICATE, &talk.authority);
-  talk.server = server_with(&talk.certificate);
-  talk.client = client_of(&talk.authority);
+  talk.server = server_with(&good);
+  talk.client = client_of(&authority);
   for (int i = 0; i < LENGTH; i++) talk.sent[i] = (char)(i * 13 + i / 127);
   for (uint64_t seed = 1; seed <= SEEDS; seed++) run_seed(&talk, seed, seed % 3 ? 0 : 3000);
   SocketTLS_free(&talk.server);
@@ -106,5 +102,5 @@ static void every_seed(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(every_seed)};
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return cmocka_run_group_tests(tests, make_certificates, NULL);
 }

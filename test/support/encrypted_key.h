@@ -17,6 +17,13 @@ static const char encrypted_key_certificate[] =
     "pmNzPA==\n"
     "-----END CERTIFICATE-----\n";
 
+/* Computed by `openssl x509 -fingerprint -sha256`, and of its `-pubkey` as DER by `openssl dgst`.
+ */
+static const char encrypted_key_fingerprint[] =
+    "08:AA:35:C0:0B:C5:95:D3:49:E4:D4:9D:44:F7:B4:99:44:E0:61:75:BD:17:C5:7A:5E:CA:AC:B9:2C:0F:72:"
+    "14";
+static const char encrypted_key_pin[] = "sha256//5Gd8u9vkPTdsmOeJyN+7SujXHCJjK8v/4umSHo38HQE=";
+
 static const char encrypted_key[] =
     "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
     "MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAjX90a+AcQ1QwICCAAw\n"

@@ -27,7 +27,7 @@ check_dll() {
   x86_64-w64-mingw32-nm build/mingw/src/libsocketpoll.dll.a |
     sed -n 's/^[0-9a-f]* T //p' | LC_ALL=C sort | diff -u src/socketpoll.symbols -
   sed -n 's/^[[:space:]]*DLL Name: //p' build/log/dll | tee build/log/dll-needed
-  if grep -viE '^(kernel32|ws2_32|mswsock|iphlpapi|ntdll|advapi32|bcrypt|shell32|msvcrt|api-ms-.*)\.dll$' \
+  if grep -viE '^(kernel32|ws2_32|mswsock|iphlpapi|ntdll|advapi32|bcrypt|crypt32|shell32|msvcrt|api-ms-.*)\.dll$' \
     build/log/dll-needed; then return 1; fi
   grep -qi '^kernel32\.dll$' build/log/dll-needed
 }

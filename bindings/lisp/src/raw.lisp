@@ -331,6 +331,7 @@
             socket-future-all
             socket-future-is-done
             socket-future-get-status
+            socket-future-get-failure
             socket-future-get-result
             socket-future-get-progress
             socket-future-get-lost
@@ -346,6 +347,9 @@
             socket-http-get-header-value
             socket-http-get-parameter
             socket-http-get-peer
+            socket-http-get-tls-version
+            socket-http-get-tls-server
+            socket-http-get-tls-certificate
             socket-http-get-body-length
             socket-http-set-callback
             socket-http-read-body
@@ -549,8 +553,10 @@
             socket-tls-set-staple
             socket-tls-add-authorities
             socket-tls-add-authorities-file
+            socket-tls-add-authorities-folder
             socket-tls-set-system-authorities
             socket-tls-set-client-check
+            socket-tls-set-verify
             socket-tls-add-pin
             socket-tls-trust-anybody-without-verification
             socket-tls-set-policy
@@ -1919,6 +1925,15 @@
                                (function (signed 32) (unsigned 64)))
                  future))
 
+(declaim (inline socket-future-get-failure))
+(defun socket-future-get-failure (future out capacity)
+  "Why it failed, in a sentence: of a connection with TLS what SocketStream_get_tls_failure says, otherwise what its status means; \"\" if it did not fail. Written into `out` with a NUL, the length returned. SOCKET_EAGAIN while it has not ended, SOCKET_ENOBUFS, SOCKET_EINVAL. Any thread."
+  (alien-funcall (extern-alien "SocketFuture_get_failure"
+                               (function (signed 32) (unsigned 64) system-area-pointer (signed 32)))
+                 future
+                 out
+                 capacity))
+
 (declaim (inline socket-future-get-result))
 (defun socket-future-get-result (future)
   "The result; or what SocketFuture_get_status says if that is not 0. Any thread."
@@ -2027,6 +2042,32 @@
   (alien-funcall (extern-alien "SocketHTTP_get_peer"
                                (function (signed 32) (unsigned 64) system-area-pointer (signed 32)))
                  exchange
+                 out
+                 capacity))
+
+(declaim (inline socket-http-get-tls-version))
+(defun socket-http-get-tls-version (exchange)
+  "Of a request that came over TLS: \"TLSv1.3\" or \"TLSv1.2\", a static string; the name that the client asked for (SNI); its certificate (index 0) and those that it sent along, as DER. As SocketStream_get_tls_version, _get_tls_server and _get_tls_certificate, with their errors: SOCKET_ENOTSUP where there is no TLS, SOCKET_ENOENT where it showed none; and SOCKET_ECLOSED."
+  (text-at (alien-funcall (extern-alien "SocketHTTP_get_tls_version"
+                               (function system-area-pointer (unsigned 64)))
+                 exchange)))
+
+(declaim (inline socket-http-get-tls-server))
+(defun socket-http-get-tls-server (exchange out capacity)
+  "Of a request that came over TLS: \"TLSv1.3\" or \"TLSv1.2\", a static string; the name that the client asked for (SNI); its certificate (index 0) and those that it sent along, as DER. As SocketStream_get_tls_version, _get_tls_server and _get_tls_certificate, with their errors: SOCKET_ENOTSUP where there is no TLS, SOCKET_ENOENT where it showed none; and SOCKET_ECLOSED."
+  (alien-funcall (extern-alien "SocketHTTP_get_tls_server"
+                               (function (signed 32) (unsigned 64) system-area-pointer (signed 32)))
+                 exchange
+                 out
+                 capacity))
+
+(declaim (inline socket-http-get-tls-certificate))
+(defun socket-http-get-tls-certificate (exchange index out capacity)
+  "Of a request that came over TLS: \"TLSv1.3\" or \"TLSv1.2\", a static string; the name that the client asked for (SNI); its certificate (index 0) and those that it sent along, as DER. As SocketStream_get_tls_version, _get_tls_server and _get_tls_certificate, with their errors: SOCKET_ENOTSUP where there is no TLS, SOCKET_ENOENT where it showed none; and SOCKET_ECLOSED."
+  (alien-funcall (extern-alien "SocketHTTP_get_tls_certificate"
+                               (function (signed 64) (unsigned 64) (signed 32) system-area-pointer (signed 64)))
+                 exchange
+                 index
                  out
                  capacity))
 
@@ -3634,7 +3675,7 @@
 
 (declaim (inline socket-tls-set-staple))
 (defun socket-tls-set-staple (tls number der length)
-  "An OCSP response (DER, RFC 6960), sent along with certificate `number` to who asks for it (RFC 6066, 8). `length` 0: none any more. 0, SOCKET_ENOENT, SOCKET_ECREDENTIAL, SOCKET_ENOTSUP (mbedTLS cannot), SOCKET_EINVAL or SOCKET_ENOMEM."
+  "An OCSP response (DER, RFC 6960), sent along with certificate `number` to who asks for it (RFC 6066, 8). `length` 0: none any more. 0, SOCKET_ENOENT, SOCKET_ECREDENTIAL (it cannot be read, or is itself an error, \"try later\"), SOCKET_ENOTSUP (mbedTLS cannot), SOCKET_EINVAL or SOCKET_ENOMEM.  A client of a library with OpenSSL asks servers for theirs. Who sends none is not held to it; one that says \"revoked\" ends the handshake with SOCKET_ECERT_REVOKED, one that cannot be verified or is out of date with SOCKET_ECERT."
   (alien-funcall (extern-alien "SocketTLS_set_staple"
                                (function (signed 32) (unsigned 64) (signed 32) system-area-pointer (signed 64)))
                  tls
@@ -3659,9 +3700,17 @@
                  tls
                  path))
 
+(declaim (inline socket-tls-add-authorities-folder))
+(defun socket-tls-add-authorities-folder (tls path)
+  "Those of all certificates in a folder's files, PEM or DER, whatever their names; other files are passed over. The folder is read now, and not again. 0, SOCKET_ECREDENTIAL (there is none, or one is damaged), SOCKET_ENOENT, SOCKET_ENOTDIR, SOCKET_EACCES and the like, SOCKET_EINVAL, SOCKET_ENOMEM. Blocks on the disk."
+  (alien-funcall (extern-alien "SocketTLS_add_authorities_folder"
+                               (function (signed 32) (unsigned 64) (c-string :external-format :utf-8)))
+                 tls
+                 path))
+
 (declaim (inline socket-tls-set-system-authorities))
 (defun socket-tls-set-system-authorities (tls on)
-  "Whether what the system trusts is trusted: 1 for clients, 0 for servers by default. SSL_CERT_FILE in the environment takes its place, as with OpenSSL. The store of Windows is not read yet: there nobody is trusted who was not added. 0, SOCKET_EINVAL."
+  "Whether what the system trusts is trusted: 1 for clients, 0 for servers by default. It is read once in a process: the system's bundle of certificates, on Windows the store \"ROOT\" of the user and the machine. SSL_CERT_FILE and SSL_CERT_DIR (folders, with colons between them, semicolons on Windows) in the environment take its place, as with OpenSSL. 0, SOCKET_EINVAL."
   (alien-funcall (extern-alien "SocketTLS_set_system_authorities"
                                (function (signed 32) (unsigned 64) (signed 32)))
                  tls
@@ -3674,6 +3723,15 @@
                                (function (signed 32) (unsigned 64) (signed 32)))
                  tls
                  check))
+
+(declaim (inline socket-tls-set-verify))
+(defun socket-tls-set-verify (tls verify user)
+  "Asks `verify` about each certificate that a peer shows; NULL: nobody, the default. Of a server, SocketTLS_set_client_check decides whether clients show one. Pins and what a certificate says that it is for (RFC 5280, 4.2.1.12) are not for `verify` to overrule. A session that is resumed was judged when it began. 0, SOCKET_ENOMEM."
+  (alien-funcall (extern-alien "SocketTLS_set_verify"
+                               (function (signed 32) (unsigned 64) system-area-pointer (unsigned 64)))
+                 tls
+                 verify
+                 user))
 
 (declaim (inline socket-tls-add-pin))
 (defun socket-tls-add-pin (tls pin)

@@ -1,6 +1,7 @@
 #include "net/stream/stream_ops.hpp"
 
 #include "net/stream/stream.hpp"
+#include "net/tls/engine.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -232,7 +233,9 @@ void StreamOps::on_close(int code) noexcept {
   if (filler_) std::exchange(filler_, nullptr)->on_write_ended(reason);
   end_reading(reason);
   if (!connector_) return;
-  std::exchange(connector_, nullptr)->fail(reason);
+  const auto engine = stream_.engine();
+  std::exchange(connector_, nullptr)
+      ->fail_because(reason, engine.ok() ? (*engine)->failure() : std::string_view());
   stream_.dispose();
 }
 

@@ -91,18 +91,18 @@ Result<Credential> Config::read_files(const Source &source) {
   if (!key.ok()) return key.error();
   Credential credential;
   credential.chain = chain.take();
-  credential.key = key.take();
+  credential.key = Secret(key.take());
   return credential;
 }
 
 // Asked each time, and kept with the key that it opens.
 Status Config::ask_password(Credential &credential) {
-  if (!password_ || credential.key.find("ENCRYPTED") == std::string::npos) return {};
-  char password[kPasswordBytes];
-  const int length = password_(password, sizeof password, password_user_);
+  if (!password_ || credential.key.text().find("ENCRYPTED") == std::string::npos) return {};
+  Secret room(std::string(kPasswordBytes, '\0'));
+  const int length = password_(room.data(), kPasswordBytes, password_user_);
   if (length < 0) return Error{SOCKET_EPASSWORD};
   if (length > kPasswordBytes) return Error{SOCKET_EINVAL};
-  credential.password.assign(password, static_cast<size_t>(length));
+  credential.password = Secret(room.text().substr(0, static_cast<size_t>(length)));
   return {};
 }
 
@@ -133,7 +133,7 @@ Result<int> Config::add_memory(const char *names, std::string_view chain, std::s
   Credential credential;
   if (names) credential.names = split_list(names);
   credential.chain = chain;
-  credential.key = key;
+  credential.key = Secret(key);
   return add(std::move(credential), {});
 }
 
@@ -143,7 +143,7 @@ Status Config::replace(int number, std::string_view chain, std::string_view key)
   if (number < 1 || index >= sources_.size()) return Error{SOCKET_ENOENT};
   Credential credential = settings_->credentials[index];
   credential.chain = chain;
-  credential.key = key;
+  credential.key = Secret(key);
   credential.staple.clear(); // it was the other certificate's
   if (const Status status = ask_password(credential); !status.ok()) return status;
   const Status status = change_and_check([&](Settings &settings) {
@@ -202,6 +202,16 @@ Status Config::add_authorities_file(const char *path) {
   return text.ok() ? add_authorities(*text) : Status(text.error());
 }
 
+Status Config::add_authorities_folder(const char *path) {
+  auto texts = read_authorities_folder(path);
+  if (!texts.ok()) return texts.error();
+  const std::lock_guard lock(mutex_);
+  return change_and_check([&](Settings &settings) {
+    for (std::string &text : *texts) settings.authorities.push_back(std::move(text));
+    return Status();
+  });
+}
+
 Status Config::set_system_authorities(bool on) {
   const std::lock_guard lock(mutex_);
   return change([&](Settings &settings) {
@@ -225,6 +235,19 @@ Status Config::trust_anybody() {
   if (server_) return Error{SOCKET_ESTATE};
   return change([&](Settings &settings) {
     settings.check = PeerCheck::none;
+    return Status();
+  });
+}
+
+Status Config::set_verify(SocketTLSVerify_T verify, void *user) {
+  const std::lock_guard lock(mutex_);
+  return change([&](Settings &settings) {
+    settings.judge = nullptr;
+    if (verify)
+      settings.judge = [verify, user](std::string_view chain, int verdict) {
+        return verify(chain.data(), static_cast<int64_t>(chain.size()), verdict, user);
+      };
+    forget_sessions(settings);
     return Status();
   });
 }

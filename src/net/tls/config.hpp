@@ -36,9 +36,11 @@ public:
   Status set_password(SocketPassword_T password, void *user);
   Status add_authorities(std::string_view text);
   Status add_authorities_file(const char *path);
+  Status add_authorities_folder(const char *path);
   Status set_system_authorities(bool on);
   Status set_check(PeerCheck check);
   Status trust_anybody();
+  Status set_verify(SocketTLSVerify_T verify, void *user);
   Status add_pin(std::string_view text);
   Status set_policy(std::string_view text);
   Status set_alpn(std::string_view protocols);

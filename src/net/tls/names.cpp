@@ -20,7 +20,8 @@ std::string_view without_final_dot(std::string_view name) noexcept {
 
 Server Server::parse(std::string_view text) {
   Server server;
-  if (auto number = parse_host(text, AF_UNSPEC); number.ok()) {
+  // The scope of a link-local address (RFC 4007, 11) is this machine's own business.
+  if (auto number = parse_host(text.substr(0, text.find('%')), AF_UNSPEC); number.ok()) {
     server.address.assign(number->bytes, number->bytes + (number->family == AF_INET6 ? 16 : 4));
     return server;
   }

@@ -4,12 +4,15 @@
 #pragma once
 
 #include "net/tls/policy.hpp"
+#include "net/tls/secret.hpp"
 #include "net/tls/ticket_keys.hpp"
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace socketpoll::tls {
@@ -18,8 +21,8 @@ namespace socketpoll::tls {
 struct Credential {
   std::vector<std::string> names; // "example.com", "*.example.com"; of the certificate if empty
   std::string chain;
-  std::string key;
-  std::string password;
+  Secret key;
+  Secret password;
   std::string staple; // an OCSP response, DER
 };
 
@@ -30,6 +33,10 @@ enum class PeerCheck : uint8_t {
 };
 
 using Digest = std::array<uint8_t, 32>;
+
+// The program's own opinion of the peer: its certificate and those that it sent along, as DER one
+// after the other, and what was found of it, 0 or a code. 0: it is let in; otherwise why not.
+using Judge = std::function<int(std::string_view chain, int verdict)>;
 
 class KeyLog;
 class SessionCache;
@@ -43,6 +50,7 @@ struct Settings {
   std::vector<std::string> authorities;   // PEM, any number of certificates each, or DER
   std::vector<std::string> alpn;          // best first
   std::vector<Digest> pins;               // SHA-256 of the key that the peer's certificate holds
+  Judge judge;                            // none: what was found stands
   std::shared_ptr<TicketKeys> tickets;    // of a server; none: no session is resumed
   std::shared_ptr<SessionCache> sessions; // of a client; none: no session is kept
   std::shared_ptr<KeyLog> key_log;

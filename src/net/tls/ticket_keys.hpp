@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "net/tls/secret.hpp"
 
 #include <array>
 #include <cstdint>
@@ -20,6 +21,14 @@ namespace socketpoll::tls {
 struct TicketKey {
   static constexpr size_t kNameBytes = 16, kSecretBytes = 32;
   static constexpr size_t kBytes = kNameBytes + 2 * kSecretBytes;
+
+  TicketKey() noexcept = default;
+  TicketKey(const TicketKey &) noexcept = default;
+  TicketKey &operator=(const TicketKey &) noexcept = default;
+  ~TicketKey() {
+    wipe(cipher.data(), cipher.size());
+    wipe(mac.data(), mac.size());
+  }
 
   std::array<uint8_t, kNameBytes> name{}; // travels in the open, in front of the ticket
   std::array<uint8_t, kSecretBytes> cipher{};

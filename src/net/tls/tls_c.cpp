@@ -3,10 +3,9 @@
 
 #include "net/object_c.hpp"
 #include "net/stream/listener.hpp"
+#include "net/tls/agreed_c.hpp"
 #include "net/tls/config_handle.hpp"
 #include "net/tls/names.hpp"
-
-#include <cstring>
 
 using namespace socketpoll;
 using tls::Config;
@@ -30,40 +29,10 @@ std::string_view text_of(const void *data, int64_t length) noexcept {
 }
 std::string_view text_or_empty(const char *text) noexcept { return text ? text : ""; }
 
-bool is_room(const void *out, int64_t capacity) noexcept { return out && capacity > 0; }
-
-// The text and a NUL; its length.
-Result<int> write_text(std::string_view text, char *out, int capacity) noexcept {
-  if (!is_room(out, capacity)) return Error{SOCKET_EINVAL};
-  if (text.size() >= static_cast<size_t>(capacity)) return Error{SOCKET_ENOBUFS};
-  text.copy(out, text.size());
-  out[text.size()] = '\0';
-  return static_cast<int>(text.size());
-}
-
-Result<tls::Agreement> agreement_of(const Stream &stream) noexcept {
-  auto engine = stream.engine();
-  if (!engine.ok()) return engine.error();
-  const tls::Agreement agreed = (*engine)->agreement();
-  if (!agreed.suite) return Error{SOCKET_ENOTCONN};
-  return agreed;
-}
-
-// A text of what a stream agreed on.
-int write_agreed(SocketStream_T stream, std::string_view tls::Agreement::*text, char *out,
-                 int capacity) noexcept {
-  return with<Stream>(stream, [&](Stream &self) -> Result<int> {
-    if (!is_room(out, capacity)) return Error{SOCKET_EINVAL};
-    auto agreed = agreement_of(self);
-    if (!agreed.ok()) return agreed.error();
-    return write_text((*agreed).*text, out, capacity);
-  });
-}
-
 const char *agreed_text(SocketStream_T stream,
                         const char *(*text)(const tls::Agreement &)) noexcept {
   return with_pointer<Stream>(stream, [&](Stream &self) -> const char * {
-    auto agreed = agreement_of(self);
+    auto agreed = tls::agreement_of(self.engine());
     if (!agreed.ok()) return record_error(agreed.code()), nullptr;
     return text(*agreed);
   });
@@ -135,6 +104,13 @@ int SocketTLS_add_authorities_file(SocketTLS_T tls, const char *path) {
   });
 }
 
+int SocketTLS_add_authorities_folder(SocketTLS_T tls, const char *path) {
+  return with_config(tls, [&](Config &self) -> Status {
+    if (!path) return Error{SOCKET_EINVAL};
+    return self.add_authorities_folder(path);
+  });
+}
+
 int SocketTLS_set_system_authorities(SocketTLS_T tls, int on) {
   return with_config(tls, [&](Config &self) -> Status {
     if (on != 0 && on != 1) return Error{SOCKET_EINVAL};
@@ -151,6 +127,10 @@ int SocketTLS_set_client_check(SocketTLS_T tls, int check) {
     default: return Error{SOCKET_EINVAL};
     }
   });
+}
+
+int SocketTLS_set_verify(SocketTLS_T tls, SocketTLSVerify_T verify, void *user) {
+  return with_config(tls, [&](Config &self) { return self.set_verify(verify, user); });
 }
 
 int SocketTLS_add_pin(SocketTLS_T tls, const char *pin) {
@@ -250,9 +230,7 @@ int SocketStream_start_tls(SocketStream_T stream, SocketTLS_T tls, const char *s
 }
 
 const char *SocketStream_get_tls_version(SocketStream_T stream) {
-  return agreed_text(stream, [](const tls::Agreement &agreed) {
-    return agreed.version == tls::Version::tls13 ? "TLSv1.3" : "TLSv1.2";
-  });
+  return agreed_text(stream, tls::version_text);
 }
 
 const char *SocketStream_get_tls_suite(SocketStream_T stream) {
@@ -261,16 +239,20 @@ const char *SocketStream_get_tls_suite(SocketStream_T stream) {
 }
 
 int SocketStream_get_tls_alpn(SocketStream_T stream, char *out, int capacity) {
-  return write_agreed(stream, &tls::Agreement::alpn, out, capacity);
+  return with<Stream>(stream, [&](Stream &self) {
+    return tls::write_agreed(self.engine(), &tls::Agreement::alpn, out, capacity);
+  });
 }
 
 int SocketStream_get_tls_server(SocketStream_T stream, char *out, int capacity) {
-  return write_agreed(stream, &tls::Agreement::server_name, out, capacity);
+  return with<Stream>(stream, [&](Stream &self) {
+    return tls::write_agreed(self.engine(), &tls::Agreement::server_name, out, capacity);
+  });
 }
 
 int SocketStream_is_tls_resumed(SocketStream_T stream) {
   return with<Stream>(stream, [](Stream &self) -> Result<int> {
-    auto agreed = agreement_of(self);
+    auto agreed = tls::agreement_of(self.engine());
     if (!agreed.ok()) return agreed.error();
     return int{agreed->resumed};
   });
@@ -278,14 +260,8 @@ int SocketStream_is_tls_resumed(SocketStream_T stream) {
 
 int64_t SocketStream_get_tls_certificate(SocketStream_T stream, int index, void *out,
                                          int64_t capacity) {
-  return with<Stream>(stream, [&](Stream &self) -> Result<int64_t> {
-    if (!is_room(out, capacity) || index < 0) return Error{SOCKET_EINVAL};
-    if (auto agreed = agreement_of(self); !agreed.ok()) return agreed.error();
-    auto der = (*self.engine())->peer_certificate(index);
-    if (!der.ok()) return der.error();
-    if (static_cast<int64_t>(der->size()) > capacity) return Error{SOCKET_ENOBUFS};
-    std::memcpy(out, der->data(), der->size());
-    return static_cast<int64_t>(der->size());
+  return with<Stream>(stream, [&](Stream &self) {
+    return tls::write_certificate(self.engine(), index, out, capacity);
   });
 }
 

@@ -487,6 +487,14 @@ type
       {.cdecl, gcsafe, raises: [].}
     ## Writes the password of an encrypted private key into `out` and returns its length, at most
     ## `capacity`; less than 0: there is none. Called inside the call that adds or reloads the key.
+  SocketTLSVerify_T* = proc (chain: pointer, length: int64, verdict: int32, user: pointer): int32
+      {.cdecl, gcsafe, raises: [].}
+    ## Judges a peer: `chain` has its certificate and those that it sent along, DER one after the
+    ## other, valid for this call; SocketTLS_describe_certificate and SocketTLS_fingerprint take
+    ## the first. `verdict` is what was found: 0, or SOCKET_ECERT and its kin. 0 lets it in,
+    ## whatever was found; a negative code ends the handshake, and is what its owner sees. On the
+    ## thread of the connection's loop, from inside the handshake: it may use what any thread may
+    ## use, and must not block.
   SocketWorkersSetup_T* = proc (loop: SocketLoop_T, index: int32, user: pointer): int32
       {.cdecl, gcsafe, raises: [].}
     ## Prepares worker `index` (from 0 on): called on its thread, with its loop. Setups run one
@@ -1110,6 +1118,12 @@ proc SocketFuture_is_done*(future: SocketFuture_T): int32
 proc SocketFuture_get_status*(future: SocketFuture_T): int32
   ## 0 or why it failed; SOCKET_EAGAIN while it has not ended. Any thread.
 
+proc SocketFuture_get_failure*(future: SocketFuture_T, `out`: cstring, capacity: int32): int32
+  ## Why it failed, in a sentence: of a connection with TLS what SocketStream_get_tls_failure says,
+  ## otherwise what its status means; "" if it did not fail. Written into `out` with a NUL, the
+  ## length returned. SOCKET_EAGAIN while it has not ended, SOCKET_ENOBUFS, SOCKET_EINVAL. Any
+  ## thread.
+
 proc SocketFuture_get_result*(future: SocketFuture_T): int64
   ## The result; or what SocketFuture_get_status says if that is not 0. Any thread.
 
@@ -1150,6 +1164,15 @@ proc SocketHTTP_get_parameter*(exchange: SocketHTTP_T, name: cstring): cstring
 proc SocketHTTP_get_peer*(exchange: SocketHTTP_T, `out`: cstring, capacity: int32): int32
   ## The peer's address without its port: as SocketStream_get_peer otherwise, "unix:" over a unix
   ## socket whose client has no name.
+
+proc SocketHTTP_get_tls_version*(exchange: SocketHTTP_T): cstring
+proc SocketHTTP_get_tls_server*(exchange: SocketHTTP_T, `out`: cstring, capacity: int32): int32
+proc SocketHTTP_get_tls_certificate*(exchange: SocketHTTP_T, index: int32, `out`: pointer,
+                                     capacity: int64): int64
+  ## Of a request that came over TLS: "TLSv1.3" or "TLSv1.2", a static string; the name that the
+  ## client asked for (SNI); its certificate (index 0) and those that it sent along, as DER. As
+  ## SocketStream_get_tls_version, _get_tls_server and _get_tls_certificate, with their errors:
+  ## SOCKET_ENOTSUP where there is no TLS, SOCKET_ENOENT where it showed none; and SOCKET_ECLOSED.
 
 proc SocketHTTP_get_body_length*(exchange: SocketHTTP_T): int64
   ## Content-Length; -1 if the body is chunked, 0 if there is none. A bad handle gives
@@ -2099,23 +2122,39 @@ proc SocketTLS_set_password*(tls: SocketTLS_T, password: SocketPassword_T, user:
 
 proc SocketTLS_set_staple*(tls: SocketTLS_T, number: int32, der: pointer, length: int64): int32
   ## An OCSP response (DER, RFC 6960), sent along with certificate `number` to who asks for it (RFC
-  ## 6066, 8). `length` 0: none any more. 0, SOCKET_ENOENT, SOCKET_ECREDENTIAL, SOCKET_ENOTSUP
-  ## (mbedTLS cannot), SOCKET_EINVAL or SOCKET_ENOMEM.
+  ## 6066, 8). `length` 0: none any more. 0, SOCKET_ENOENT, SOCKET_ECREDENTIAL (it cannot be read,
+  ## or is itself an error, "try later"), SOCKET_ENOTSUP (mbedTLS cannot), SOCKET_EINVAL or
+  ## SOCKET_ENOMEM. A client of a library with OpenSSL asks servers for theirs. Who sends none is
+  ## not held to it; one that says "revoked" ends the handshake with SOCKET_ECERT_REVOKED, one that
+  ## cannot be verified or is out of date with SOCKET_ECERT.
 
 proc SocketTLS_add_authorities*(tls: SocketTLS_T, bytes: pointer, length: int64): int32
 proc SocketTLS_add_authorities_file*(tls: SocketTLS_T, path: cstring): int32
   ## Trusts these authorities as well, PEM (any number of them) or DER. 0, SOCKET_ECREDENTIAL,
   ## SOCKET_EINVAL, SOCKET_ENOMEM; of files the failures of open(2).
 
+proc SocketTLS_add_authorities_folder*(tls: SocketTLS_T, path: cstring): int32
+  ## Those of all certificates in a folder's files, PEM or DER, whatever their names; other files
+  ## are passed over. The folder is read now, and not again. 0, SOCKET_ECREDENTIAL (there is none,
+  ## or one is damaged), SOCKET_ENOENT, SOCKET_ENOTDIR, SOCKET_EACCES and the like, SOCKET_EINVAL,
+  ## SOCKET_ENOMEM. Blocks on the disk.
+
 proc SocketTLS_set_system_authorities*(tls: SocketTLS_T, on: int32): int32
-  ## Whether what the system trusts is trusted: 1 for clients, 0 for servers by default.
-  ## SSL_CERT_FILE in the environment takes its place, as with OpenSSL. The store of Windows is not
-  ## read yet: there nobody is trusted who was not added. 0, SOCKET_EINVAL.
+  ## Whether what the system trusts is trusted: 1 for clients, 0 for servers by default. It is read
+  ## once in a process: the system's bundle of certificates, on Windows the store "ROOT" of the
+  ## user and the machine. SSL_CERT_FILE and SSL_CERT_DIR (folders, with colons between them,
+  ## semicolons on Windows) in the environment take its place, as with OpenSSL. 0, SOCKET_EINVAL.
 
 proc SocketTLS_set_client_check*(tls: SocketTLS_T, check: int32): int32
   ## Of a server: whether clients show a certificate, of an authority that was added. One of
   ## SOCKET_TLS_*_CERTIFICATE. Where they do, no session is resumed: each connection shows it anew.
   ## 0, SOCKET_EINVAL, SOCKET_ESTATE (of a client).
+
+proc SocketTLS_set_verify*(tls: SocketTLS_T, verify: SocketTLSVerify_T, user: pointer): int32
+  ## Asks `verify` about each certificate that a peer shows; NULL: nobody, the default. Of a
+  ## server, SocketTLS_set_client_check decides whether clients show one. Pins and what a
+  ## certificate says that it is for (RFC 5280, 4.2.1.12) are not for `verify` to overrule. A
+  ## session that is resumed was judged when it began. 0, SOCKET_ENOMEM.
 
 proc SocketTLS_add_pin*(tls: SocketTLS_T, pin: cstring): int32
   ## The key in the peer's certificate must be one of those that are pinned: the SHA-256 of its

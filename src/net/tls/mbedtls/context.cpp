@@ -123,7 +123,8 @@ Status MbedContext::read_identities(std::string &why) {
             (error < 0 ? text_of_error(error) : std::string("a part of the chain is damaged"));
       return Error{SOCKET_ECREDENTIAL};
     }
-    if (const int error = parse_key(identity->key, credential.key, credential.password);
+    if (const int error =
+            parse_key(identity->key, credential.key.text(), credential.password.text());
         error != 0) {
       why = "the private key cannot be read: " + text_of_error(error);
       return Error{is_password_trouble(error) ? SOCKET_EPASSWORD : SOCKET_ECREDENTIAL};
@@ -170,8 +171,9 @@ Status MbedContext::configure(std::string &why) {
   alpn_.push_back(nullptr);
   if (!is.alpn.empty()) (void)mbedtls_ssl_conf_alpn_protocols(config, alpn_.data());
   mbedtls_ssl_conf_ca_chain(config, authorities_.get(), nullptr);
-  // Pins are looked at where certificates are verified.
-  mbedtls_ssl_conf_authmode(config, is.check == PeerCheck::required || !is.pins.empty()
+  // Where certificates are verified, pins are looked at and the program is asked.
+  const bool judged = !is.pins.empty() || (is.judge && !is.server);
+  mbedtls_ssl_conf_authmode(config, is.check == PeerCheck::required || judged
                                         ? MBEDTLS_SSL_VERIFY_REQUIRED
                                     : is.check == PeerCheck::optional ? MBEDTLS_SSL_VERIFY_OPTIONAL
                                                                       : MBEDTLS_SSL_VERIFY_NONE);

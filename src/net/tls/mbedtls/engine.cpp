@@ -4,9 +4,9 @@
 #include "net/tls/session_cache.hpp"
 
 #include <mbedtls/error.h>
-#include <mbedtls/sha256.h>
 
 #if defined(SOCKETPOLL_MBEDTLS_BUNDLED)
+#include <alert_keys.h>
 #include <idle.h>
 #endif
 
@@ -64,6 +64,9 @@ Status MbedEngine::handshake() {
     const int error = mbedtls_ssl_handshake_step(ssl_.get());
     if (error == MBEDTLS_ERR_SSL_WANT_READ) return Error{SOCKET_EAGAIN};
     if (error != 0) return handshake_failed(error);
+#if defined(SOCKETPOLL_MBEDTLS_BUNDLED)
+    socketpoll_mbedtls_alert_keys(ssl_.get());
+#endif
   }
   established_ = true;
   server_.reset();
@@ -107,83 +110,6 @@ void MbedEngine::keep_session() noexcept {
   } catch (const std::bad_alloc &) {
     // the next connection begins anew
   }
-}
-
-// ---- Certificates
-
-namespace {
-std::string describe(const mbedtls_x509_crt &certificate) {
-  char subject[256] = "", dates[96];
-  (void)mbedtls_x509_dn_gets(subject, sizeof subject, &certificate.subject);
-  const auto &from = certificate.valid_from, &to = certificate.valid_to;
-  std::snprintf(dates, sizeof dates, "valid from %04d-%02d-%02d to %04d-%02d-%02d", from.year,
-                from.mon, from.day, to.year, to.mon, to.day);
-  return std::string("certificate of \"") + subject + "\", " + dates;
-}
-} // namespace
-
-int MbedEngine::verify(void *self, mbedtls_x509_crt *certificate, int depth,
-                       uint32_t *flags) noexcept {
-  auto &engine = *static_cast<MbedEngine *>(self);
-  const PeerCheck check = engine.context_.settings().check;
-  if (check == PeerCheck::none) *flags = 0; // nobody but the pins is asked
-  if (depth == 0) *flags |= engine.check_identity(*certificate);
-  engine.flags_ |= *flags;
-  try {
-    if (*flags != 0 && engine.failure_.empty()) engine.failure_ = describe(*certificate);
-  } catch (const std::bad_alloc &) {
-    return MBEDTLS_ERR_X509_ALLOC_FAILED;
-  }
-  // mbedTLS would go on: a certificate is optional, but what is there must be good.
-  return depth == 0 && check == PeerCheck::optional && engine.flags_ ? MBEDTLS_ERR_X509_FATAL_ERROR
-                                                                     : 0;
-}
-// What mbedTLS does not look at, as its flags.
-uint32_t MbedEngine::check_identity(const mbedtls_x509_crt &certificate) noexcept {
-  const Settings &settings = context_.settings();
-  if (!settings.pins.empty()) {
-    Digest digest;
-    const std::span key = bytes_of(certificate.pk_raw);
-    if (mbedtls_sha256(key.data(), key.size(), digest.data(), 0) != 0 ||
-        std::ranges::count(settings.pins, digest) == 0)
-      return MBEDTLS_X509_BADCERT_OTHER;
-  }
-  if (!server_ || settings.check == PeerCheck::none) return 0;
-  for (const mbedtls_x509_sequence *name = &certificate.subject_alt_names; name && name->buf.p;
-       name = name->next) {
-    const int type = name->buf.tag & MBEDTLS_ASN1_TAG_VALUE_MASK;
-    if (type == MBEDTLS_X509_SAN_DNS_NAME && !server_->name.empty() &&
-        name_matches(text_of(name->buf), server_->name))
-      return 0;
-    if (type == MBEDTLS_X509_SAN_IP_ADDRESS && !server_->address.empty() &&
-        std::ranges::equal(bytes_of(name->buf), server_->address))
-      return 0;
-  }
-  return MBEDTLS_X509_BADCERT_CN_MISMATCH;
-}
-
-namespace {
-struct Flag {
-  uint32_t bit;
-  int code;
-};
-// The most telling first.
-constexpr Flag kFlags[] = {
-    {MBEDTLS_X509_BADCERT_MISSING, SOCKET_ECERT_MISSING},
-    {MBEDTLS_X509_BADCERT_REVOKED, SOCKET_ECERT_REVOKED},
-    {MBEDTLS_X509_BADCERT_EXPIRED, SOCKET_ECERT_EXPIRED},
-    {MBEDTLS_X509_BADCERT_FUTURE, SOCKET_ECERT_NOT_YET},
-    {MBEDTLS_X509_BADCERT_NOT_TRUSTED, SOCKET_ECERT_ISSUER},
-    {MBEDTLS_X509_BADCERT_CN_MISMATCH, SOCKET_ECERT_NAME},
-    {MBEDTLS_X509_BADCERT_OTHER, SOCKET_ECERT_PIN},
-};
-} // namespace
-
-Error MbedEngine::certificate_failed() {
-  const uint32_t flags = flags_ ? flags_ : mbedtls_ssl_get_verify_result(ssl_.get());
-  for (const Flag &flag : kFlags)
-    if (flags & flag.bit) return {flag.code};
-  return {SOCKET_ECERT};
 }
 
 // ---- Bytes
@@ -286,26 +212,34 @@ void MbedEngine::log_key(void *self, mbedtls_ssl_key_export_type type, const uns
   }
 }
 
+namespace {
+int code_of(int error) noexcept {
+  switch (error) {
+  case MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE: return SOCKET_ECERT_MISSING;
+  case MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE:
+  case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION:
+  case MBEDTLS_ERR_SSL_NO_APPLICATION_PROTOCOL:
+  case MBEDTLS_ERR_SSL_UNSUPPORTED_EXTENSION: return SOCKET_ENOCOMMON;
+  default: return SOCKET_ETLS;
+  }
+}
+} // namespace
+
 Error MbedEngine::failed(int error) {
   (void)not_memory(error);
   switch (error) {
   case MBEDTLS_ERR_SSL_CONN_EOF: return {SOCKET_EPIPE};
   case MBEDTLS_ERR_X509_FATAL_ERROR:
-  case MBEDTLS_ERR_X509_CERT_VERIFY_FAILED: return certificate_failed();
-  case MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE: return {SOCKET_ECERT_MISSING};
+  case MBEDTLS_ERR_X509_CERT_VERIFY_FAILED:
+    return {verdict_ != 0 ? verdict_ : int{SOCKET_ECERT}}; // explained where it was found
   case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE:
-    failure_ = std::string("the peer's alert ") + std::to_string(ssl_->MBEDTLS_PRIVATE(in_msg)[1]);
+    failure_ = explain_alert(ssl_->MBEDTLS_PRIVATE(in_msg)[1]);
     return {SOCKET_EALERT};
   default: break;
   }
-  failure_ = text_of_error(error);
-  switch (error) {
-  case MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE:
-  case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION:
-  case MBEDTLS_ERR_SSL_NO_APPLICATION_PROTOCOL:
-  case MBEDTLS_ERR_SSL_UNSUPPORTED_EXTENSION: return {SOCKET_ENOCOMMON};
-  default: return {SOCKET_ETLS};
-  }
+  const int code = code_of(error);
+  failure_ = explain_failure(code, text_of_error(error));
+  return {code};
 }
 
 } // namespace socketpoll::tls::mbed

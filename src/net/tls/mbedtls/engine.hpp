@@ -1,6 +1,7 @@
 // Net floor, TLS over mbedTLS. One connection.
 #pragma once
 
+#include "net/tls/failure.hpp"
 #include "net/tls/mbedtls/types.hpp"
 
 namespace socketpoll::tls::mbed {
@@ -29,14 +30,16 @@ private:
   void keep_session() noexcept;
   // Why mbedTLS returned this; throws std::bad_alloc where it ran out of memory.
   Error failed(int error);
-  Error certificate_failed();
+  // verify.cpp: the peer's certificates.
   static int put(void *self, const unsigned char *bytes, size_t length) noexcept;
   static int take(void *self, unsigned char *into, size_t length) noexcept;
   static int verify(void *self, mbedtls_x509_crt *certificate, int depth, uint32_t *flags) noexcept;
   static void log_key(void *self, mbedtls_ssl_key_export_type type, const unsigned char *secret,
                       size_t length, const unsigned char client_random[32],
                       const unsigned char server_random[32], mbedtls_tls_prf_types prf) noexcept;
-  uint32_t check_identity(const mbedtls_x509_crt &certificate) noexcept;
+  int look_at(const mbedtls_x509_crt &certificate, int depth, uint32_t &flags);
+  int judge(const mbedtls_x509_crt &certificate);
+  uint32_t check_identity(const mbedtls_x509_crt &certificate) const noexcept;
 
   const std::shared_ptr<const MbedContext> kept_;
   const MbedContext &context_;
@@ -45,7 +48,9 @@ private:
   std::unique_ptr<Server> server_; // of a client, until the handshake is over
   std::unique_ptr<std::string> server_name_;
   std::string failure_;
-  uint32_t flags_ = 0; // what is wrong with the peer's certificates
+  CertificateFacts bad_; // of the first of the peer's certificates that is not good
+  uint32_t flags_ = 0;   // what is wrong with them
+  int verdict_ = 0;      // why they were refused
   bool asleep_ = false;
   bool resumed_ = true; // until a certificate was the handshake's next step
   bool established_ = false;

@@ -7,7 +7,6 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/sha.h>
-#include <openssl/x509v3.h>
 
 #include <cstring>
 
@@ -55,7 +54,7 @@ Failure take_failure() {
   return failure;
 }
 
-std::vector<Certificate> parse_certificates(std::string_view text) {
+std::vector<Certificate> parse_certificates(std::string_view text, Damaged damaged) {
   std::vector<Certificate> found;
   if (!is_pem(text)) {
     const unsigned char *in = unsigned_bytes(text);
@@ -64,10 +63,20 @@ std::vector<Certificate> parse_certificates(std::string_view text) {
     return found;
   }
   const Bio bio = reader(text);
-  while (Certificate next{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)})
-    found.push_back(std::move(next));
-  // Its end is an error of its own; a damaged one spoils them all.
-  if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) found.clear();
+  for (;;) {
+    if (Certificate next{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) {
+      found.push_back(std::move(next));
+      continue;
+    }
+    const int reason = ERR_GET_REASON(ERR_peek_last_error());
+    if (reason == PEM_R_NO_START_LINE) break; // its end
+    if (damaged == Damaged::spoils_all) {
+      found.clear();
+      break;
+    }
+    if (reason == ERR_R_MALLOC_FAILURE) throw std::bad_alloc();
+    ERR_clear_error();
+  }
   if (!found.empty()) ERR_clear_error();
   return found;
 }
@@ -93,17 +102,35 @@ std::string der_of(const X509 *certificate) {
   return der;
 }
 
-std::string describe(const X509 *certificate) {
+namespace {
+std::string text_of(const X509_NAME *name) {
   const Bio bio(there(BIO_new(BIO_s_mem())));
-  tm from{}, to{};
-  X509_NAME_print_ex(bio.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253);
-  ASN1_TIME_to_tm(X509_get0_notBefore(certificate), &from);
-  ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &to);
-  char dates[96];
-  std::snprintf(dates, sizeof dates, "valid from %04d-%02d-%02d to %04d-%02d-%02d",
-                from.tm_year + 1900, from.tm_mon + 1, from.tm_mday, to.tm_year + 1900,
-                to.tm_mon + 1, to.tm_mday);
-  return "certificate of \"" + written(bio) + "\", " + dates;
+  X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_RFC2253);
+  return written(bio);
+}
+
+std::string text_of(const ASN1_TIME *time) {
+  tm parts{};
+  char text[40];
+  ASN1_TIME_to_tm(time, &parts);
+  std::snprintf(text, sizeof text, "%04d-%02d-%02d", parts.tm_year + 1900, parts.tm_mon + 1,
+                parts.tm_mday);
+  return text;
+}
+} // namespace
+
+CertificateFacts facts_of(const X509 *certificate) {
+  CertificateFacts facts;
+  facts.subject = text_of(X509_get_subject_name(certificate));
+  facts.issuer = text_of(X509_get_issuer_name(certificate));
+  facts.not_before = text_of(X509_get0_notBefore(certificate));
+  facts.not_after = text_of(X509_get0_notAfter(certificate));
+  each_name(certificate, [&](std::string_view name, bool is_address) {
+    facts.names.push_back(
+        is_address ? text_of_address({reinterpret_cast<const uint8_t *>(name.data()), name.size()})
+                   : std::string(name));
+  });
+  return facts;
 }
 
 // ---- Making them
@@ -142,7 +169,7 @@ bool describe_use(X509 *certificate, X509 *issuer, const CertificateRequest &req
   std::string names;
   for (const std::string &name : request.names) {
     const bool number = !Server::parse(name).address.empty();
-    names += (names.empty() ? "" : ",") + std::string(number ? "IP:" : "DNS:") + name;
+    names.append(names.empty() ? "" : ",").append(number ? "IP:" : "DNS:").append(name);
   }
   return extend(certificate, issuer, NID_ext_key_usage,
                 request.client ? "clientAuth" : "serverAuth") &&

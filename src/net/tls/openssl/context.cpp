@@ -32,18 +32,31 @@ std::string suite_list(const Policy &policy, Version version) {
   return list;
 }
 
-std::vector<std::string> names_of(X509 *certificate) {
+std::vector<std::string> names_of(const X509 *certificate) {
   std::vector<std::string> names;
-  const Owned<GENERAL_NAMES, GENERAL_NAMES_free> all(static_cast<GENERAL_NAMES *>(
-      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
-  for (int i = 0; all && i < sk_GENERAL_NAME_num(all.get()); i++) {
-    const GENERAL_NAME *name = sk_GENERAL_NAME_value(all.get(), i);
-    if (name->type != GEN_DNS) continue;
-    const ASN1_STRING *text = name->d.dNSName;
-    names.emplace_back(reinterpret_cast<const char *>(ASN1_STRING_get0_data(text)),
-                       static_cast<size_t>(ASN1_STRING_length(text)));
-  }
+  each_name(certificate, [&](std::string_view name, bool is_address) {
+    if (!is_address) names.emplace_back(name);
+  });
   return names;
+}
+
+int verify_chain(X509_STORE_CTX *chain, void *) noexcept {
+  const auto *ssl = static_cast<const SSL *>(
+      X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  try {
+    return OsslEngine::of(ssl).verify(chain);
+  } catch (const std::bad_alloc &) {
+    X509_STORE_CTX_set_error(chain, X509_V_ERR_OUT_OF_MEM);
+    return 0;
+  }
+}
+
+int look_at_staple(SSL *ssl, void *) noexcept {
+  try {
+    return OsslEngine::of(ssl).look_at_staple();
+  } catch (const std::bad_alloc &) {
+    return -1;
+  }
 }
 
 OsslContext &context_of(SSL *ssl) noexcept {
@@ -101,7 +114,7 @@ Status OsslContext::add_identity(const Credential &credential, std::string &why)
     return Error{SOCKET_ECREDENTIAL};
   }
   bool wrong_password = false;
-  const Key key = parse_key(credential.key, credential.password, wrong_password);
+  const Key key = parse_key(credential.key.text(), credential.password.text(), wrong_password);
   if (!key) {
     why = "the private key cannot be read: " + take_failure().text;
     return Error{wrong_password ? SOCKET_EPASSWORD : SOCKET_ECREDENTIAL};
@@ -129,6 +142,10 @@ Status OsslContext::add_identity(const Credential &credential, std::string &why)
     why = "the OCSP response cannot be read: " + take_failure().text;
     return Error{SOCKET_ECREDENTIAL};
   }
+  if (const int status = OCSP_response_status(response.get()); status != 0) {
+    why = std::string("the OCSP response is an error: ") + OCSP_response_status_str(status);
+    return Error{SOCKET_ECREDENTIAL};
+  }
   (*group)->staple = credential.staple;
   return {};
 }
@@ -149,9 +166,10 @@ Status OsslContext::read_authorities(std::string &why) {
   }
   if (settings_->check != PeerCheck::none && settings_->system_authorities)
     for (const std::string &text : system_authorities())
-      for (const Certificate &certificate : parse_certificates(text))
+      // Of these some may be beyond this library; the others are good.
+      for (const Certificate &certificate : parse_certificates(text, Damaged::is_left_out))
         (void)X509_STORE_add_cert(store, certificate.get());
-  ERR_clear_error(); // of the system's some may be beyond this library; the others are good
+  ERR_clear_error();
   return {};
 }
 
@@ -169,6 +187,7 @@ Status OsslContext::configure(SSL_CTX *ctx) {
       (older.empty() || SSL_CTX_set_cipher_list(ctx, older.c_str()) == 1) &&
       SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") == 1;
   if (!set) return (void)take_failure(), Error{SOCKET_ENOTSUP};
+  SSL_CTX_set_cert_verify_callback(ctx, verify_chain, nullptr);
   if (is.key_log) SSL_CTX_set_keylog_callback(ctx, log_line);
   is.server ? configure_server(ctx) : configure_client(ctx);
   return {};
@@ -201,6 +220,7 @@ void OsslContext::configure_client(SSL_CTX *ctx) {
   SSL_CTX_set_session_cache_mode(
       ctx, is.sessions ? SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL : SSL_SESS_CACHE_OFF);
   if (is.sessions) SSL_CTX_sess_set_new_cb(ctx, new_session);
+  SSL_CTX_set_tlsext_status_cb(ctx, look_at_staple);
 }
 
 // ---- What a connection asks

@@ -3,10 +3,6 @@
 #include "net/tls/session_cache.hpp"
 
 #include <openssl/err.h>
-#include <openssl/sha.h>
-#include <openssl/x509v3.h>
-
-#include <algorithm>
 
 namespace socketpoll::tls::ossl {
 
@@ -45,17 +41,6 @@ const BIO_METHOD *wire_method() {
   return method;
 }
 
-int verify_certificate(int good, X509_STORE_CTX *chain) {
-  const auto *ssl = static_cast<const SSL *>(
-      X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx()));
-  try {
-    return OsslEngine::of(ssl).verify(good == 1, chain);
-  } catch (const std::bad_alloc &) {
-    X509_STORE_CTX_set_error(chain, X509_V_ERR_OUT_OF_MEM);
-    return 0;
-  }
-}
-
 } // namespace
 
 Status OsslEngine::set_up(std::string_view server) {
@@ -67,10 +52,11 @@ Status OsslEngine::set_up(std::string_view server) {
   BIO_set_data(bio, &wire_);
   SSL_set_bio(ssl_.get(), bio, bio);
   int mode = SSL_VERIFY_NONE;
-  if (settings.check != PeerCheck::none || !settings.pins.empty()) mode = SSL_VERIFY_PEER;
+  const bool judged = !settings.pins.empty() || (settings.judge && !settings.server);
+  if (settings.check != PeerCheck::none || judged) mode = SSL_VERIFY_PEER;
   if (settings.server && settings.check == PeerCheck::required)
     mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
-  SSL_set_verify(ssl_.get(), mode, verify_certificate);
+  SSL_set_verify(ssl_.get(), mode, nullptr); // by the context's verify_chain
   if (settings.server) return SSL_set_accept_state(ssl_.get()), Status();
   SSL_set_connect_state(ssl_.get());
   return look_for(server);
@@ -84,6 +70,7 @@ Status OsslEngine::look_for(std::string_view server) {
   X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
                                               X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   const bool checks = context_->settings().check != PeerCheck::none;
+  if (checks) SSL_set_tlsext_status_type(ssl_.get(), TLSEXT_STATUSTYPE_ocsp);
   if (!to.address.empty()) {
     if (checks && !X509_VERIFY_PARAM_set1_ip(wanted, to.address.data(), to.address.size()))
       throw std::bad_alloc();
@@ -122,44 +109,6 @@ void OsslEngine::keep(SSL_SESSION *session) {
 }
 
 // ---- Certificates
-
-int OsslEngine::verify(bool good, X509_STORE_CTX *chain) {
-  const Settings &settings = context_->settings();
-  if (settings.check == PeerCheck::none) { // nobody but the pins is asked
-    good = true;
-    X509_STORE_CTX_set_error(chain, X509_V_OK);
-  }
-  const X509 *certificate = X509_STORE_CTX_get_current_cert(chain);
-  if (good && X509_STORE_CTX_get_error_depth(chain) == 0 && !settings.pins.empty()) {
-    Digest digest;
-    unsigned char *der = nullptr;
-    const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
-    if (size < 0) throw std::bad_alloc();
-    SHA256(der, static_cast<size_t>(size), digest.data());
-    OPENSSL_free(der);
-    good = std::ranges::count(settings.pins, digest) > 0;
-    if (!good) X509_STORE_CTX_set_error(chain, X509_V_ERR_APPLICATION_VERIFICATION);
-  }
-  if (!good && failure_.empty()) failure_ = describe(certificate);
-  return good;
-}
-
-Error OsslEngine::certificate_failed() const noexcept {
-  switch (SSL_get_verify_result(ssl_.get())) {
-  case X509_V_ERR_CERT_HAS_EXPIRED: return {SOCKET_ECERT_EXPIRED};
-  case X509_V_ERR_CERT_NOT_YET_VALID: return {SOCKET_ECERT_NOT_YET};
-  case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-  case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-  case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-  case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-  case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT: return {SOCKET_ECERT_ISSUER};
-  case X509_V_ERR_HOSTNAME_MISMATCH:
-  case X509_V_ERR_IP_ADDRESS_MISMATCH: return {SOCKET_ECERT_NAME};
-  case X509_V_ERR_CERT_REVOKED: return {SOCKET_ECERT_REVOKED};
-  case X509_V_ERR_APPLICATION_VERIFICATION: return {SOCKET_ECERT_PIN};
-  default: return {SOCKET_ECERT};
-  }
-}
 
 Result<std::string> OsslEngine::peer_certificate(int index) const {
   const X509 *own = SSL_get0_peer_certificate(ssl_.get());
@@ -227,25 +176,35 @@ Agreement OsslEngine::agreement() const noexcept {
   return agreed;
 }
 
+namespace {
+int code_of(int reason) noexcept {
+  switch (reason) {
+  case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: return SOCKET_ECERT_MISSING;
+  case SSL_R_NO_SHARED_CIPHER:
+  case SSL_R_UNSUPPORTED_PROTOCOL:
+  case SSL_R_NO_PROTOCOLS_AVAILABLE:
+  case SSL_R_NO_APPLICATION_PROTOCOL:
+  case SSL_R_VERSION_TOO_LOW: return SOCKET_ENOCOMMON;
+  default: return SOCKET_ETLS;
+  }
+}
+} // namespace
+
 Error OsslEngine::failed(int outcome) {
   switch (SSL_get_error(ssl_.get(), outcome)) {
   case SSL_ERROR_WANT_READ: return {SOCKET_EAGAIN};
   case SSL_ERROR_SYSCALL: ERR_clear_error(); return {SOCKET_EPIPE}; // the wire takes no more
   default: break;
   }
-  Failure failure = take_failure();
-  if (failure.reason == SSL_R_CERTIFICATE_VERIFY_FAILED) return certificate_failed();
-  if (failure_.empty()) failure_ = std::move(failure.text);
-  if (failure.reason > SSL_AD_REASON_OFFSET) return {SOCKET_EALERT};
-  switch (failure.reason) {
-  case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: return {SOCKET_ECERT_MISSING};
-  case SSL_R_NO_SHARED_CIPHER:
-  case SSL_R_UNSUPPORTED_PROTOCOL:
-  case SSL_R_NO_PROTOCOLS_AVAILABLE:
-  case SSL_R_NO_APPLICATION_PROTOCOL:
-  case SSL_R_VERSION_TOO_LOW: return {SOCKET_ENOCOMMON};
-  default: return {SOCKET_ETLS};
+  const Failure failure = take_failure();
+  if (verdict_ != 0) return {verdict_}; // explained where it was found
+  if (failure.reason > SSL_AD_REASON_OFFSET) {
+    failure_ = explain_alert(failure.reason - SSL_AD_REASON_OFFSET);
+    return {SOCKET_EALERT};
   }
+  const int code = code_of(failure.reason);
+  failure_ = explain_failure(code, failure.text);
+  return {code};
 }
 
 } // namespace socketpoll::tls::ossl

@@ -1,6 +1,7 @@
 // Net floor, TLS over OpenSSL 3. One connection.
 #pragma once
 
+#include "net/tls/failure.hpp"
 #include "net/tls/openssl/types.hpp"
 
 namespace socketpoll::tls::ossl {
@@ -26,13 +27,16 @@ public:
   const OsslContext &context() const noexcept { return *context_; }
   // A session that may be resumed has come. Throws std::bad_alloc.
   void keep(SSL_SESSION *session);
-  // What verify tells of each certificate: whether the handshake goes on.
-  int verify(bool good, X509_STORE_CTX *chain);
+  // verify.cpp: whether the peer's certificates are good, 1 or 0 with the error in `chain`.
+  int verify(X509_STORE_CTX *chain);
+  // What a server stapled, 1 or 0. Throws std::bad_alloc.
+  int look_at_staple();
 
 private:
   // Why a call returned this; SOCKET_EAGAIN where it only waits. Throws std::bad_alloc.
   Error failed(int outcome);
-  Error certificate_failed() const noexcept;
+  int judge(X509_STORE_CTX *chain, int found, CertificateFacts &facts) const;
+  int refuse(int code, const CertificateFacts &facts);
   Status look_for(std::string_view server);
   void take_up_session();
 
@@ -41,6 +45,7 @@ private:
   Connection ssl_;
   std::string server_; // of a client: whom it wants to reach
   std::string failure_;
+  int verdict_ = 0; // why the peer's certificates were refused
   bool established_ = false;
 };
 

@@ -3,12 +3,14 @@
 #pragma once
 
 #include "net/tls/engine.hpp"
+#include "net/tls/failure.hpp"
 #include "net/tls/names.hpp"
 
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include <memory>
 
@@ -43,14 +45,29 @@ struct Failure {
 };
 Failure take_failure();
 
+enum class Damaged { spoils_all, is_left_out };
 // Every certificate of PEM, or the one of DER; none if it cannot be read. Throws std::bad_alloc.
-std::vector<Certificate> parse_certificates(std::string_view text);
+std::vector<Certificate> parse_certificates(std::string_view text,
+                                            Damaged damaged = Damaged::spoils_all);
 // nullptr where it cannot be read; `wrong_password` says why. Throws std::bad_alloc.
 Key parse_key(std::string_view text, const std::string &password, bool &wrong_password);
 // Throws std::bad_alloc.
 std::string der_of(const X509 *certificate);
-// "certificate of "CN=a", valid from ... to ...". Throws std::bad_alloc.
-std::string describe(const X509 *certificate);
+// What a certificate says of itself; `detail` stays empty. Throws std::bad_alloc.
+CertificateFacts facts_of(const X509 *certificate);
+// `visit (name, is_address)` for each host and address that it names. Throws what `visit` throws.
+template <class Visit> void each_name(const X509 *certificate, Visit &&visit) {
+  const Owned<GENERAL_NAMES, GENERAL_NAMES_free> all(static_cast<GENERAL_NAMES *>(
+      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  for (int i = 0; all && i < sk_GENERAL_NAME_num(all.get()); i++) {
+    const GENERAL_NAME *name = sk_GENERAL_NAME_value(all.get(), i);
+    if (name->type != GEN_DNS && name->type != GEN_IPADD) continue;
+    const ASN1_STRING *text = name->type == GEN_DNS ? name->d.dNSName : name->d.iPAddress;
+    visit(std::string_view(reinterpret_cast<const char *>(ASN1_STRING_get0_data(text)),
+                           static_cast<size_t>(ASN1_STRING_length(text))),
+          name->type == GEN_IPADD);
+  }
+}
 
 class OsslContext final : public Context {
 public:

@@ -1,0 +1,13 @@
+// Net floor, TLS. Where this system keeps the authorities that it trusts.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace socketpoll::tls {
+
+// PEM or DER, any number of certificates each; empty where there is no such place. Throws
+// std::bad_alloc.
+std::vector<std::string> read_system_store();
+
+} // namespace socketpoll::tls
