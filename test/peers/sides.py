@@ -111,8 +111,10 @@ def openssl_options(terms, certificates):
 
 
 def openssl_alert(process):
-    found = process.wait_for(r'SSL alert number (\d+)')
-    return Refusal(alert=int(found.group(1)) if found else None)
+    found = process.wait_for(r'SSL routines:.*?:([^:]+):[^:]*:\d+:(?:SSL alert number (\d+))?')
+    if not found or not found.group(2):
+        return Refusal(text=found.group(1) if found else '')
+    return Refusal(alert=int(found.group(2)))
 
 
 class OpensslServer:
@@ -214,8 +216,11 @@ def gnutls_facts(process):
 
 
 def gnutls_alert(process):
-    found = process.wait_for(r'Received alert \[(\d+)\]')
-    return Refusal(alert=int(found.group(1)) if found else None)
+    """An alert's own line comes before the one that says that all is over."""
+    found = process.wait_for(r"Received alert [\['](\d+)|Error in handshake: (.*)|^- Peer has closed")
+    if not found or not found.group(1):
+        return Refusal(text=found.group(2) or '' if found else '')
+    return Refusal(alert=int(found.group(1)))
 
 
 def listening_port(pid):

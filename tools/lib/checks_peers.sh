@@ -21,4 +21,6 @@ beside() {
   counted "$counts" python3 -B test/peers/run.py build/release build/openssl "$@"
 }
 
-step_peers() { beside "$1" test_tls_peers; }
+step_peers() { beside "$1" test_tls_peers test_tls_refusals test_curl; }
+step_testssl() { beside "$1" test_testssl; }
+step_browser() { beside "$1" test_browser; }
