@@ -19,6 +19,8 @@
                (:file "events")
                (:file "operations")
                (:file "sockets")
+               (:file "tls")
+               (:file "secured")
                (:file "timers")
                (:file "datagrams")
                (:file "io")
@@ -31,10 +33,11 @@
                (:file "iocp")))
 
 (asdf:defsystem "socketpoll/usocket"
-  :description "The names of usocket over socketpoll."
+  :description "The names of usocket and of cl+ssl over socketpoll."
   :depends-on ("socketpoll")
   :pathname "src/"
-  :components ((:file "usocket")))
+  :components ((:file "usocket")
+               (:file "cl+ssl")))
 
 (asdf:defsystem "socketpoll/tests"
   :depends-on ("socketpoll" "socketpoll/usocket" "sb-posix" "sb-bsd-sockets")
@@ -52,4 +55,8 @@
                (:file "robust")
                (:file "usocket")
                (:file "examples")
+               (:file "tls-support")
+               (:file "tls")
+               (:file "tls-failures")
+               (:file "tls-http")
                (:file "page")))

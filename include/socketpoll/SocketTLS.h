@@ -91,6 +91,10 @@ SOCKET_API int SocketTLS_reload(SocketTLS_T tls);
 SOCKET_API int SocketTLS_set_password(SocketTLS_T tls, SOCKET_NULLABLE SocketPassword_T password,
                                       void *user);
 
+/* The same password for all of them, without a callback: it is copied, at most 1024 bytes. NULL: no
+ * more. 0, SOCKET_EINVAL, SOCKET_ENOMEM. */
+SOCKET_API int SocketTLS_set_password_text(SocketTLS_T tls, SOCKET_NULLABLE const char *password);
+
 /* An OCSP response (DER, RFC 6960), sent along with certificate `number` to who asks for it (RFC
  * 6066, 8). `length` 0: none any more. 0, SOCKET_ENOENT, SOCKET_ECREDENTIAL (it cannot be read, or
  * is itself an error, "try later"), SOCKET_ENOTSUP (mbedTLS cannot), SOCKET_EINVAL or
@@ -179,7 +183,8 @@ SOCKET_API int64_t SocketTLS_get_ticket_keys(SocketTLS_T tls, void *out, int64_t
 SOCKET_API int SocketTLS_set_sessions(SocketTLS_T tls, int most);
 
 /* Appends the secrets of connections to a file, in the format of NSS, from which Wireshark opens
- * what it recorded. NULL: not any more. 0, or the failures of open(2). */
+ * what it recorded; one that is made for it is its owner's alone. NULL: not any more. 0, or the
+ * failures of open(2). */
 SOCKET_API int SocketTLS_set_key_log(SocketTLS_T tls, SOCKET_NULLABLE const char *path);
 
 /* Of a server: how long a handshake may take, and how many may be under way at once at one
@@ -210,6 +215,7 @@ SOCKET_API SocketFuture_T SocketAsync_connect_tls(SocketLoop_T loop, const char 
  * `server` as above, but required of a client, and NULL of a server. SOCKET_CONNECTED tells that
  * the handshake is over; until then the stream is not connected, and timeout_ms counts (-1: none).
  * What the peer has sent before must have been read: the next byte is TLS. 0, SOCKET_EINVAL,
+ * SOCKET_EADDRESS and SOCKET_ENAMETOOLONG (`server` is no host's name),
  * SOCKET_ESTATE (output is queued, there is TLS already, or bytes are pending), SOCKET_EBUSY (an
  * operation is under way), SOCKET_ENOTCONN, SOCKET_ECLOSED, SOCKET_ENOTSUP (no socket, or one that
  * receives descriptors: SocketStream_set_max_fds) or SOCKET_ENOMEM. */

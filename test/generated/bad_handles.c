@@ -585,6 +585,7 @@ EXPECT_NUMBER(SocketTLS_T, SocketTLS_add_certificate, SocketTLS_add_certificate(
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_replace_certificate, SocketTLS_replace_certificate(handle, 0, NULL, 0, NULL, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_reload, SocketTLS_reload(handle), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_password, SocketTLS_set_password(handle, NULL, NULL), SOCKET_EBADHANDLE)
+EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_password_text, SocketTLS_set_password_text(handle, "text"), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_set_staple, SocketTLS_set_staple(handle, 0, NULL, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_add_authorities, SocketTLS_add_authorities(handle, NULL, 0), SOCKET_EBADHANDLE)
 EXPECT_NUMBER(SocketTLS_T, SocketTLS_add_authorities_file, SocketTLS_add_authorities_file(handle, "text"), SOCKET_EBADHANDLE)
@@ -1079,6 +1080,7 @@ int main(void) {
       cmocka_unit_test(bad_SocketTLS_replace_certificate),
       cmocka_unit_test(bad_SocketTLS_reload),
       cmocka_unit_test(bad_SocketTLS_set_password),
+      cmocka_unit_test(bad_SocketTLS_set_password_text),
       cmocka_unit_test(bad_SocketTLS_set_staple),
       cmocka_unit_test(bad_SocketTLS_add_authorities),
       cmocka_unit_test(bad_SocketTLS_add_authorities_file),

@@ -226,10 +226,12 @@ static void shown(Secured *to, const char *name, char subject[96]) {
 static void read_anew(void **state) {
   Files *files = *state;
   Secured *to = &files->secured;
-  Issued first, second;
+  Issued first, second, mixed;
   char before[96], now[96];
   issue(&first, "a.example,b.example", SOCKET_TLS_SERVER_CERTIFICATE, &authority);
   issue(&second, "a.example,b.example", SOCKET_TLS_SERVER_CERTIFICATE, &authority);
+  mixed = first;
+  memcpy(mixed.key, second.key, sizeof mixed.key);
   write_file(files->chain, first.chain);
   write_file(files->key, first.key);
   /* For b alone, whatever it says itself. */
@@ -241,6 +243,7 @@ static void read_anew(void **state) {
   /* A key that is not the certificate's: all stays as it was. */
   write_file(files->key, second.key);
   assert_int_equal(SocketTLS_reload(to->server), SOCKET_ECREDENTIAL);
+  assert_non_null(strstr(Socket_last_error_message(), files->key));
   shown(to, "b.example", now);
   assert_string_equal(now, before);
   assert_int_equal(unlink(files->key), 0);
@@ -260,6 +263,8 @@ static void read_anew(void **state) {
   assert_int_equal(replace_issued(to->server, 2, &first), 0);
   assert_int_equal(unlink(files->key), 0);
   assert_int_equal(SocketTLS_reload(to->server), 0);
+  assert_int_equal(replace_issued(to->server, 2, &mixed), SOCKET_ECREDENTIAL);
+  assert_null(strstr(Socket_last_error_message(), files->key));
 }
 
 static void bad_files(void **state) {
@@ -272,7 +277,8 @@ static void bad_files(void **state) {
   write_file(files->key, "nonsense");
   assert_int_equal(SocketTLS_add_certificate_files(tls, NULL, files->chain, files->key),
                    SOCKET_ECREDENTIAL);
-  assert_non_null(strstr(Socket_last_error_message(), "key"));
+  assert_non_null(strstr(Socket_last_error_message(), "the private key cannot be read"));
+  assert_non_null(strstr(Socket_last_error_message(), files->key));
   assert_int_equal(SocketTLS_add_authorities_file(tls, files->key), SOCKET_ECREDENTIAL);
   assert_int_equal(SocketTLS_add_authorities_file(tls, files->chain), 0);
   write_file(files->key, "");
@@ -316,7 +322,7 @@ typedef struct Asked {
   int times;
 } Asked;
 
-static int tell(char *out, int capacity, void *user) {
+static int tell_password(char *out, int capacity, void *user) {
   Asked *asked = user;
   asked->times++;
   assert_true(capacity >= 100);
@@ -335,7 +341,7 @@ static void passwords(void **state) {
   SocketTLS_T tls = SocketTLS_new_server();
   Asked asked = {NULL, -1, 0};
   assert_int_equal(add_encrypted(tls), SOCKET_EPASSWORD); /* nobody to ask */
-  assert_int_equal(SocketTLS_set_password(tls, tell, &asked), 0);
+  assert_int_equal(SocketTLS_set_password(tls, tell_password, &asked), 0);
   assert_int_equal(add_issued(tls, &good), 1);
   assert_int_equal(asked.times, 0); /* for a key that needs none */
   assert_int_equal(add_encrypted(tls), SOCKET_EPASSWORD);
@@ -363,7 +369,7 @@ static void a_password_changes(void **state) {
   Asked asked = {"sesame", 6, 0};
   write_file(files->chain, encrypted_key_certificate);
   write_file(files->key, encrypted_key);
-  assert_int_equal(SocketTLS_set_password(tls, tell, &asked), 0);
+  assert_int_equal(SocketTLS_set_password(tls, tell_password, &asked), 0);
   assert_int_equal(SocketTLS_add_certificate_files(tls, NULL, files->chain, files->key), 2);
   assert_int_equal(SocketTLS_reload(tls), 0);
   assert_int_equal(asked.times, 2);

@@ -73,7 +73,7 @@ std::shared_ptr<Settings> settings(bool server, const char *policy) {
   made->server = server;
   made->policy = parse_policy(policy).take();
   if (server) {
-    made->credentials.push_back({{}, certificate.chain, Secret(certificate.key), {}, {}});
+    made->credentials.push_back({{}, certificate.chain, Secret(certificate.key), {}, {}, {}});
     made->tickets = std::make_shared<TicketKeys>();
   } else {
     made->check = PeerCheck::required;

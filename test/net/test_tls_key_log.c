@@ -2,6 +2,8 @@
  * nobody. */
 #include "support/tls_support.h"
 
+#include <sys/stat.h>
+
 typedef struct Log {
   Secured secured;
   char path[64], text[16384];
@@ -149,6 +151,19 @@ static void both_sides_and_neither(void **state) {
   assert_int_equal(count_lines(read_log(log)), lines);
 }
 
+/* Who has the secrets has the traffic: a file that is made is for nobody else. */
+static void nobody_else_reads_it(void **state) {
+  Log *log = *state;
+  struct stat made;
+  skip_on_windows(WITHOUT_MODES);
+  assert_int_equal(unlink(log->path), 0);
+  const unsigned before = (unsigned)umask(0);
+  assert_int_equal(SocketTLS_set_key_log(log->secured.client, log->path), 0);
+  umask(before);
+  assert_int_equal(stat(log->path, &made), 0);
+  assert_int_equal(made.st_mode & 0777, 0600);
+}
+
 static void logs_that_cannot_be_written(void **state) {
   Log *log = *state;
   Secured *to = &log->secured;
@@ -179,6 +194,7 @@ int main(void) {
       log_test(the_secret_of_tls_1_2, ONLY_TLS_1_2),
       log_test(both_sides_and_neither, ONLY_TLS_1_3),
       log_test(both_sides_and_neither, ONLY_TLS_1_2),
+      log_test(nobody_else_reads_it, ONLY_TLS_1_3),
       log_test(logs_that_cannot_be_written, ONLY_TLS_1_3),
       log_test(logs_that_cannot_be_written, ONLY_TLS_1_2),
   };

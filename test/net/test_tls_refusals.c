@@ -21,6 +21,12 @@ static void assert_nothing_agreed(SocketStream_T stream, int code) {
   assert_int_equal(SocketStream_get_tls_certificate(stream, 0, out, sizeof out), code);
 }
 
+static void free_pair(Pair *pair) {
+  SocketStream_free(&pair->client);
+  SocketStream_free(&pair->server);
+  SocketListener_free(&pair->listener);
+}
+
 static void before_the_handshake(void **state) {
   Secured *to = *state;
   char out[64];
@@ -34,9 +40,7 @@ static void before_the_handshake(void **state) {
   assert_string_equal(out, "");
   assert_int_equal(SocketStream_write(ours, "x", 1), SOCKET_ENOTCONN);
   assert_int_equal(SocketStream_shutdown(ours), SOCKET_ENOTCONN);
-  SocketStream_free(&plain.client);
-  SocketStream_free(&plain.server);
-  SocketListener_free(&plain.listener);
+  free_pair(&plain);
 }
 
 static void room_for_what_was_agreed(void **state) {
@@ -118,6 +122,19 @@ static void connecting(void **state) {
     assert_int_equal(Socket_last_error(), code);
     assert_null(SocketAsync_connect_tls(to->loop, addresses[i], to->client, "localhost", -1));
     assert_int_equal(Socket_last_error(), code);
+  }
+  char too_long[400];
+  memset(too_long, 'x', sizeof too_long - 1);
+  for (size_t i = 50; i < sizeof too_long; i += 50) too_long[i] = '.';
+  too_long[sizeof too_long - 1] = '\0';
+  const char *const servers[] = {"a..b", "a b", ".", "bad\nname", too_long};
+  for (size_t i = 0; i < sizeof servers / sizeof *servers; i++) {
+    const int code = servers[i] == too_long ? SOCKET_ENAMETOOLONG : SOCKET_EADDRESS;
+    assert_null(SocketStream_connect_tls(to->loop, to->address, to->client, servers[i], -1));
+    assert_int_equal(Socket_last_error(), code);
+    Pair pair = make_pair(to->loop);
+    assert_int_equal(SocketStream_start_tls(pair.client, to->client, servers[i], -1), code);
+    free_pair(&pair);
   }
   assert_null(SocketStream_connect_tls(to->loop, to->address, to->client, NULL, -2));
   assert_int_equal(Socket_last_error(), SOCKET_EINVAL);

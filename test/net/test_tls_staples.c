@@ -1,9 +1,8 @@
 /* TLS through the C ABI, over OpenSSL: what a client makes of an OCSP response that a server
  * staples (RFC 6066, 8; RFC 6960). They are made here, with OpenSSL itself. */
-#include "support/tls_support.h"
+#include "support/openssl_peer.h"
 
 #include <openssl/ocsp.h>
-#include <openssl/pem.h>
 
 static Issued stranger;
 
@@ -11,24 +10,6 @@ static int make_stranger(void **state) {
   make_certificates(state);
   issue(&stranger, "Test authority", SOCKET_TLS_AUTHORITY, NULL);
   return 0;
-}
-
-static BIO *memory_of(const char *text) { return BIO_new_mem_buf(text, -1); }
-
-static X509 *certificate_of(const Issued *issued) {
-  BIO *bio = memory_of(issued->chain);
-  X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-  BIO_free(bio);
-  assert_non_null(certificate);
-  return certificate;
-}
-
-static EVP_PKEY *key_of(const Issued *issued) {
-  BIO *bio = memory_of(issued->key);
-  EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
-  BIO_free(bio);
-  assert_non_null(key);
-  return key;
 }
 
 typedef struct Response {

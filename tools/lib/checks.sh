@@ -194,10 +194,15 @@ step_serve() {
 
 step_house() { tools/check-house; }
 
+# Without anything that can be left out; of the tests those that tell what is missing then, and that
+# the rest works without it.
 step_minimal() {
+  local tests=(without_tls net_parts stream)
   export CC=gcc CXX=g++
-  compile minimal --buildtype=plain -Dhttp=false -Dtls=none -Dtests=false "${pieces[@]}"
+  configure minimal --buildtype=plain -Dhttp=false -Dtls=none -Dexamples=false "${pieces[@]}"
+  ninja -C build/minimal src/libsocketpoll.a "${tests[@]/#/test/test_}"
   if nm -D --defined-only build/minimal/src/libsocketpoll.so | grep SocketHTTP; then return 1; fi
+  suite "$1" minimal --no-rebuild without_tls net_parts stream-{epoll,poll}
 }
 
 # Compiled and linked; what has no macOS around it cannot be run. The first time

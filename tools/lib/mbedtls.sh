@@ -12,6 +12,13 @@ later_suite() {
   esac
 }
 
+lay_over() { # lay_over FROM TO: each file of a folder that differs
+  local file
+  for file in "$1"/*; do
+    cmp -s "$file" "$2/${file##*/}" || cp "$file" "$2/"
+  done
+}
+
 # A later 3.6.x than the wrap's, which a suite moves to with its point releases, is unpacked in its
 # place: apt has checked where it comes from, and the build checks that the patch still fits.
 provide_mbedtls() {
@@ -34,6 +41,7 @@ provide_mbedtls() {
     fi
     rm -rf "$scratch"
   fi
-  # Meson lays them over the source only when it unpacks it.
-  [[ ! -d $folder ]] || cp -p "$project_root"/subprojects/packagefiles/mbedtls/* "$folder/"
+  # Meson lays them over the source only when it unpacks it. One that has changed is new to its build,
+  # and the others are not.
+  [[ ! -d $folder ]] || lay_over "$project_root/subprojects/packagefiles/mbedtls" "$folder"
 }

@@ -9,7 +9,9 @@
    (operation :initarg :operation :initform nil :reader network-error-operation
               :documentation "What was tried, a string.")
    (object :initarg :object :initform nil :reader network-error-object
-           :documentation "On what: an object of this library, an address, or NIL."))
+           :documentation "On what: an object of this library, an address, or NIL.")
+   (details :initarg :details :initform nil :reader network-error-details
+            :documentation "What else the library knows about it, a string or NIL."))
   (:documentation "Something of the network, the system or the use of this library failed.")
   (:report report-network-error))
 
@@ -20,6 +22,10 @@
 (setf (documentation 'network-error-object 'function)
       "What it was tried on: an object of this library, an address, or NIL.")
 
+(setf (documentation 'network-error-details 'function)
+      "What else the library knows: of a certificate its subject and dates, of a peer its alert. A string
+or NIL.")
+
 (defun network-error-name (condition)
   "The code's name, \"SOCKET_ECONNREFUSED\"."
   (values (raw:socket-error-name (network-error-code condition))))
@@ -29,9 +35,10 @@
   (values (raw:socket-error-text (network-error-code condition))))
 
 (defun report-network-error (condition stream)
-  (format stream "cannot ~a~@[ ~a~]: ~a (~a)"
+  (format stream "cannot ~a~@[ ~a~]: ~a~@[: ~a~] (~a)"
           (or (network-error-operation condition) "do this") (network-error-object condition)
-          (network-error-text condition) (network-error-name condition)))
+          (network-error-text condition) (network-error-details condition)
+          (network-error-name condition)))
 
 (define-condition connection-error (network-error) ()
   (:documentation "A connection cannot be made or was lost."))
@@ -41,6 +48,35 @@
   (:documentation "The peer has gone without a farewell."))
 (define-condition connection-aborted (connection-error) ()
   (:documentation "The connection ended before it was used."))
+(define-condition tls-error (connection-error) ()
+  (:documentation "TLS cannot be agreed on, or was broken. The report says why in detail."))
+(define-condition tls-refused (tls-error) ()
+  (:documentation "The peer refused, with an alert."))
+(define-condition tls-nothing-in-common (tls-error) ()
+  (:documentation "The two sides have no version, cipher suite or protocol (ALPN) in common."))
+(define-condition tls-cut-off (tls-error) ()
+  (:documentation "The connection ended without the end that TLS announces: something may be missing."))
+(define-condition certificate-error (tls-error) ()
+  (:documentation "The peer's certificate is not good for this. The report says whose it is."))
+(define-condition certificate-expired (certificate-error) ()
+  (:documentation "Its time has passed."))
+(define-condition certificate-not-yet-valid (certificate-error) ()
+  (:documentation "Its time has not come yet; or the clock here is wrong."))
+(define-condition certificate-not-trusted (certificate-error) ()
+  (:documentation "It is not from an authority that is trusted."))
+(define-condition certificate-for-another-host (certificate-error) ()
+  (:documentation "It is good, but somebody else's."))
+(define-condition certificate-revoked (certificate-error) ()
+  (:documentation "Its authority has taken it back."))
+(define-condition certificate-not-pinned (certificate-error) ()
+  (:documentation "Its key is none of those that are pinned."))
+(define-condition certificate-missing (certificate-error) ()
+  (:documentation "The peer showed none."))
+(define-condition credential-error (network-error) ()
+  (:documentation "A certificate or a private key of one's own, or an authority's, cannot be used."))
+(define-condition wrong-password (credential-error) ()
+  (:documentation "The private key is encrypted, and not with this password."))
+
 (define-condition timeout-error (network-error) ()
   (:documentation "The time given to an operation has passed."))
 (define-condition address-in-use (network-error) ()
@@ -93,15 +129,34 @@ CALL-IN-LOOP has a function called there (~a)"
     ((#.raw:+socket-enotconn+ #.raw:+socket-enetunreach+ #.raw:+socket-ehostunreach+
       #.raw:+socket-enetdown+ #.raw:+socket-enoname+ #.raw:+socket-enameserver+)
      'connection-error)
+    (#.raw:+socket-etls+ 'tls-error)
+    (#.raw:+socket-ealert+ 'tls-refused)
+    (#.raw:+socket-enocommon+ 'tls-nothing-in-common)
+    (#.raw:+socket-ecutoff+ 'tls-cut-off)
+    (#.raw:+socket-ecert-expired+ 'certificate-expired)
+    (#.raw:+socket-ecert-not-yet+ 'certificate-not-yet-valid)
+    (#.raw:+socket-ecert-issuer+ 'certificate-not-trusted)
+    (#.raw:+socket-ecert-name+ 'certificate-for-another-host)
+    (#.raw:+socket-ecert-revoked+ 'certificate-revoked)
+    (#.raw:+socket-ecert-pin+ 'certificate-not-pinned)
+    (#.raw:+socket-ecert-missing+ 'certificate-missing)
+    (#.raw:+socket-ecert+ 'certificate-error)
+    (#.raw:+socket-ecredential+ 'credential-error)
+    (#.raw:+socket-epassword+ 'wrong-password)
     (t 'network-error)))
 
-(defun network-condition (code operation object)
-  "The condition for CODE, not signaled."
-  (make-condition (condition-class code) :code code :operation operation :object object))
+(defgeneric failure-details (object code)
+  (:documentation "What is known about the failure CODE of OBJECT beside that, a string or NIL.")
+  (:method (object code) (declare (ignore object code)) nil))
 
-(defun fail (code operation object)
+(defun network-condition (code operation object &optional details)
+  "The condition for CODE, not signaled."
+  (make-condition (condition-class code) :code code :operation operation :object object
+                                         :details (or details (failure-details object code))))
+
+(defun fail (code operation object &optional details)
   "Signals what CODE stands for; the restart USE-VALUE returns another value in its place."
-  (restart-case (error (network-condition code operation object))
+  (restart-case (error (network-condition code operation object details))
     (use-value (value)
       :report (lambda (stream) (format stream "Return a value in place of this: ~a." operation))
       :interactive (lambda () (format *query-io* "Value: ") (list (eval (read *query-io*))))

@@ -16,24 +16,8 @@
 (defun not-built (feature operation)
   (error 'not-built-in :feature feature :operation operation))
 
-(defun secure (handle cert-file key-file)
-  "What HANDLE, a server's, listens on from here on is secured. 0 or a code."
-  (let ((tls (raw:socket-tls-new-server)))
-    (when (zerop tls)
-      (let ((code (raw:socket-last-error)))
-        (return-from secure
-          (if (= code raw:+socket-enotsup+) (not-built "tls" "serve HTTPS") code))))
-    (flet ((name (file) (if (pathnamep file)
-                            (sb-ext:native-namestring (merge-pathnames file))
-                            file)))
-      (let ((code (raw:socket-tls-add-certificate-files tls nil (name cert-file) (name key-file))))
-        (when (plusp code) (setf code (raw:socket-http-server-set-tls handle tls)))
-        (sb-alien:with-alien ((variable (sb-alien:unsigned 64) tls))
-          (raw:socket-tls-free (sb-alien:alien-sap (sb-alien:addr variable))))
-        code))))
-
 (defun make-http-server (&key (host "127.0.0.1") (port 0) (loop (current-loop)) reuse-port access-log
-                           cert-file key-file
+                           cert-file key-file tls
                            (max-head raw:+socket-http-max-head+)
                            (max-target raw:+socket-http-max-target+)
                            (max-fields raw:+socket-http-max-fields+)
@@ -50,11 +34,14 @@
 its loop runs. MAX-HEAD, MAX-TARGET, MAX-BODY, LOW-MARK and HIGH-MARK are bytes, MAX-FIELDS and
 MAX-CONNECTIONS counts; the times are milliseconds, NIL for none. STOP-GRACE is how long
 STOP-HTTP-SERVER leaves idle connections open. ACCESS-LOG is called with each request that a handler
-answers, its status and the bytes of its body. With CERT-FILE and KEY-FILE, pathnames or native names
-of PEM files, it answers over TLS alone."
-  (let ((handle (raw:socket-http-server-new (socketpoll::loop-handle loop)))
-        (address (socketpoll::address-text host port))
-        (access-log (and access-log (socketpoll::check-function access-log))))
+answers, its status and the bytes of its body. With TLS, MAKE-SERVER-TLS's, or with CERT-FILE and
+KEY-FILE, pathnames or native names of PEM files, it answers over TLS alone."
+  (let* ((tls (or tls (and (or cert-file key-file)
+                           (make-server-tls :certificate cert-file :key key-file))))
+         (handle (raw:socket-http-server-new (socketpoll::loop-handle loop)))
+         (address (socketpoll::address-text host port))
+         (access-log (and access-log (socketpoll::check-function access-log))))
+    (check-type tls (or null tls))
     (when (zerop handle)
       (return-from make-http-server (socketpoll::fail-last "make an HTTP server on" loop)))
     (let ((server (%make-http-server :handle handle :address address :access-log access-log
@@ -79,11 +66,9 @@ of PEM files, it answers over TLS alone."
                          (lambda (handle high)
                            (raw:socket-http-server-set-marks handle low-mark high))
                          high-mark))))
-        (when (and (zerop code) (or cert-file key-file))
-          (setf code (secure handle cert-file key-file))
-          (when (minusp code)
-            (close-object server)
-            (socketpoll::fail code (format nil "use ~a and ~a on" cert-file key-file) address)))
+        (when (and (zerop code) tls)
+          (setf code (socketpoll::with-tls-word (word tls)
+                       (raw:socket-http-server-set-tls handle word))))
         (when (zerop code) (setf code (raw:socket-http-server-listen handle address)))
         (when (minusp code)
           (close-object server)
@@ -155,11 +140,12 @@ routes, runs the server until STOP-HTTP-SERVER or STOP-EVENT-LOOP, and closes it
      (unwind-protect (progn ,@body (run-http-server ,variable))
        (close-object ,variable))))
 
-(defmacro with-tls-server ((variable &rest options &key cert-file key-file &allow-other-keys)
+(defmacro with-tls-server ((variable &rest options &key cert-file key-file tls &allow-other-keys)
                            &body body)
-  "WITH-HTTP-SERVER over TLS, with the certificate and the private key in CERT-FILE and KEY-FILE."
-  (unless (and cert-file key-file)
-    (error "WITH-TLS-SERVER needs :CERT-FILE and :KEY-FILE"))
+  "WITH-HTTP-SERVER over TLS: MAKE-SERVER-TLS's, or with the certificate and the private key in CERT-FILE
+and KEY-FILE."
+  (unless (or tls (and cert-file key-file))
+    (error "WITH-TLS-SERVER needs :CERT-FILE and :KEY-FILE, or :TLS"))
   `(with-http-server (,variable ,@options) ,@body))
 
 (defun bound-here ()
@@ -196,6 +182,13 @@ routes, runs the server until STOP-HTTP-SERVER or STOP-EVENT-LOOP, and closes it
           (t (sb-thread:join-thread thread :default nil)
              (error outcome)))))
 
+(defun with-one-tls (options)
+  "OPTIONS with one TLS in place of the names of files: what one worker seals, the next one opens."
+  (destructuring-bind (&key cert-file key-file tls &allow-other-keys) options
+    (if (and (null tls) (or cert-file key-file))
+        (list* :tls (make-server-tls :certificate cert-file :key key-file) options)
+        options)))
+
 (defun start-http-server (setup &rest options &key (workers 1) &allow-other-keys)
   "Makes a server (OPTIONS as of MAKE-HTTP-SERVER) in a thread of its own, calls SETUP, a function that
 adds routes, with it there, and returns it once it listens. WORKERS, a number or :AUTO for one each
@@ -206,7 +199,7 @@ with that thread's server. STOP-HTTP-SERVER ends them all."
          (count (if (eq workers :auto) (raw:socket-workers-processors) workers))
          (options (loop for (key value) on options by #'cddr
                         unless (eq key :workers) collect key and collect value))
-         (options (if (> count 1) (list* :reuse-port t options) options))
+         (options (with-one-tls (if (> count 1) (list* :reuse-port t options) options)))
          (first (start-in-thread setup options "socketpoll http"))
          (done nil))
     (unwind-protect

@@ -124,6 +124,24 @@ NIL) and CONTENT-TYPE.")
                      (raw:socket-http-get-peer (socketpoll::object-word request) sap capacity)))))
     (if (stringp text) text (socketpoll::fail text "find the peer of" request))))
 
+(defun request-tls-version (request)
+  "\"TLSv1.3\" or \"TLSv1.2\", or NIL where the request came in the clear."
+  (check-type request http-request)
+  (socketpoll::agreed request (socketpoll::last-code (raw:socket-http-get-tls-version
+                                                      (socketpoll::object-word request)))
+                      "read the TLS version of"))
+
+(defun request-tls-server-name (request)
+  "The name that the client has asked for (SNI), or NIL."
+  (check-type request http-request)
+  (socketpoll::agreed-text request #'raw:socket-http-get-tls-server "read the server name of"))
+
+(defun request-certificate (request &optional (index 0))
+  "The client's certificate as octets (DER), or at INDEX those that it sent along; NIL if it showed none:
+see the :CLIENT-CERTIFICATES of MAKE-SERVER-TLS."
+  (check-type request http-request)
+  (socketpoll::agreed-certificate request #'raw:socket-http-get-tls-certificate index))
+
 (defun request-body (request)
   "The body as octets, or NIL if there was none."
   (http-request-body request))

@@ -119,9 +119,10 @@ opened again is another descriptor, as its inode tells."
   (values (socketpoll::check-function on-complete)
           (and on-error (socketpoll::check-function on-error))))
 
-(defun create-server-socket (port &key (host "0.0.0.0") context backlog reuse-port)
-  "A listener on HOST and PORT (0 picks a free one: SERVER-SOCKET-PORT)."
-  (listen-on host port :loop (context-loop context) :backlog backlog :reuse-port reuse-port))
+(defun create-server-socket (port &key (host "0.0.0.0") context backlog reuse-port tls)
+  "A listener on HOST and PORT (0 picks a free one: SERVER-SOCKET-PORT). With TLS, MAKE-SERVER-TLS's,
+connections come once they are secured."
+  (listen-on host port :loop (context-loop context) :backlog backlog :reuse-port reuse-port :tls tls))
 
 (defun server-socket-port (server-socket)
   "The port that it listens on."
@@ -156,14 +157,23 @@ ON-COMPLETE signals costs that connection only. Returns the operation that is un
                                       :loop (object-loop server-socket)))))))))
       (next))))
 
-(defun async-connect (host port &key context on-complete on-error timeout)
+(defun async-connect (host port &key context on-complete on-error timeout tls server-name)
   "Connects to HOST, a number or a name, and PORT, and calls ON-COMPLETE with the connection or
-ON-ERROR with a condition. Returns the operation."
+ON-ERROR with a condition. TLS and SERVER-NAME as of SOCKETPOLL:CONNECT-TO. Returns the operation."
   (multiple-value-bind (on-complete on-error) (handlers on-complete on-error)
     (connect-to host port
                 (lambda (connection condition)
                   (complete (or connection host) on-complete on-error connection condition))
-                :timeout timeout :loop (context-loop context))))
+                :timeout timeout :loop (context-loop context) :tls tls :server-name server-name)))
+
+(defun async-start-tls (connection tls &key on-complete on-error timeout server-name)
+  "Begins TLS on CONNECTION, as SOCKETPOLL:START-TLS does, and calls ON-COMPLETE with it or ON-ERROR
+with a condition. Returns the operation."
+  (multiple-value-bind (on-complete on-error) (handlers on-complete on-error)
+    (start-tls connection tls
+               (lambda (secured condition)
+                 (complete connection on-complete on-error secured condition))
+               :server-name server-name :timeout timeout)))
 
 (defun async-read (socket buffer &key context on-complete on-error timeout)
   "Reads what comes next from SOCKET, a connection or a descriptor, into BUFFER, and calls

@@ -14,18 +14,34 @@
        (unless (future-done ,future) (setf (future-operation ,future) operation)))
      ,future))
 
-(defgeneric async-connect (address port &key timeout callback on-error)
+(defgeneric async-connect (address port &key timeout callback on-error tls server-name)
   (:documentation "Connects to ADDRESS, a number or a name, and PORT. CALLBACK is called with the
-connection, ON-ERROR with a condition. Returns a future for the connection; TIMEOUT is milliseconds.")
-  (:method (address port &key timeout callback on-error)
-    (declare (ignore port timeout callback on-error))
+connection, ON-ERROR with a condition. Returns a future for the connection; TIMEOUT is milliseconds. TLS
+is MAKE-CLIENT-TLS's, or T for one that trusts the system's authorities: the certificate must be for
+SERVER-NAME, or else ADDRESS.")
+  (:method (address port &key timeout callback on-error tls server-name)
+    (declare (ignore port timeout callback on-error tls server-name))
     (error 'type-error :datum address :expected-type 'string))
-  (:method ((address string) port &key timeout callback on-error (loop (current-loop)))
+  (:method ((address string) port &key timeout callback on-error (loop (current-loop)) tls server-name)
     (with-future (future loop "connect to" (socketpoll::address-text address port) callback on-error)
       (connect-to address port
                   (lambda (connection condition)
                     (finish future (list connection) condition))
-                  :timeout timeout :loop loop))))
+                  :timeout timeout :loop loop :tls tls :server-name server-name))))
+
+(defgeneric async-start-tls (socket tls &key server-name timeout callback on-error)
+  (:documentation "Begins TLS on a connection that has spoken in the clear (STARTTLS), as the side that
+TLS is for. SERVER-NAME is whom the peer's certificate must be for: required of a client, NIL of a
+server. CALLBACK is called with the connection, ON-ERROR with a condition, and then it is closed. Returns
+a future for the connection. What its stream has gathered is handed over first; what it has read and
+nobody has taken is refused with the code +SOCKET-ESTATE+: that was sent in the clear.")
+  (:method ((socket connection) tls &key server-name timeout callback on-error)
+    (let ((stream (socketpoll::connection-stream socket)))
+      (when stream (leave-the-clear stream)))
+    (with-future (future (object-loop socket) "start TLS on" socket callback on-error)
+      (start-tls socket tls
+                 (lambda (connection condition) (finish future (list connection) condition))
+                 :server-name server-name :timeout timeout))))
 
 (defgeneric async-accept (listener &key callback on-error timeout)
   (:documentation "Takes the next connection of LISTENER. CALLBACK is called with it, ON-ERROR with a
@@ -94,9 +110,10 @@ condition. Connecting looks names up by itself."
 
 ;;; Blocking
 
-(defun socket-listen (host port &key backlog reuse-port (loop (current-loop)))
-  "A listener on HOST and PORT (0 picks a free one: SOCKET-PORT)."
-  (listen-on host port :backlog backlog :reuse-port reuse-port :loop loop))
+(defun socket-listen (host port &key backlog reuse-port (loop (current-loop)) tls)
+  "A listener on HOST and PORT (0 picks a free one: SOCKET-PORT). With TLS, MAKE-SERVER-TLS's, connections
+come once they are secured."
+  (listen-on host port :backlog backlog :reuse-port reuse-port :loop loop :tls tls))
 
 (defun socket-port (listener)
   "The port that LISTENER listens on."
@@ -106,9 +123,19 @@ condition. Connecting looks names up by itself."
   "The address of the other side, \"127.0.0.1:4711\"."
   (connection-peer connection))
 
-(defun socket-connect (host port &key timeout)
-  "A connection to HOST, a number or a name, and PORT. TIMEOUT is milliseconds."
-  (values (await (async-connect host port :timeout timeout))))
+(defun socket-connect (host port &key timeout tls server-name)
+  "A connection to HOST, a number or a name, and PORT. TIMEOUT is milliseconds. TLS and SERVER-NAME as of
+ASYNC-CONNECT."
+  (values (await (async-connect host port :timeout timeout :tls tls :server-name server-name))))
+
+(defun socket-start-tls (connection tls &key server-name timeout)
+  "ASYNC-START-TLS, and waits for it. What the connection's stream has gathered is sent first. Returns
+CONNECTION; its stream goes on, secured."
+  (check-type connection connection)
+  (check-loop-thread connection)
+  (let ((stream (socketpoll::connection-stream connection)))
+    (when stream (finish-output stream)))
+  (values (await (async-start-tls connection tls :server-name server-name :timeout timeout))))
 
 (defun socket-accept (listener &key timeout)
   "The next connection of LISTENER, or NIL after TIMEOUT milliseconds."

@@ -16,9 +16,14 @@
    #:library-features
    ;; conditions
    #:network-error #:network-error-code #:network-error-name #:network-error-text
-   #:network-error-operation #:network-error-object #:connection-error #:connection-refused
+   #:network-error-operation #:network-error-object #:network-error-details
+   #:connection-error #:connection-refused
    #:connection-reset #:connection-aborted #:timeout-error #:address-in-use #:stale-object
    #:wrong-thread #:not-supported #:not-built-in #:missing-feature #:loop-stopped
+   #:tls-error #:tls-refused #:tls-nothing-in-common #:tls-cut-off #:certificate-error
+   #:certificate-expired #:certificate-not-yet-valid #:certificate-not-trusted
+   #:certificate-for-another-host #:certificate-revoked #:certificate-not-pinned
+   #:certificate-missing #:credential-error #:wrong-password
    ;; errors in handlers
    #:*development* #:*error-hook*
    ;; memory
@@ -41,6 +46,13 @@
    #:pause-reading #:send #:send-memory #:shutdown #:close-connection #:close-object
    #:move-connection #:add-timer #:timer #:add-watch #:watch #:watch-descriptor
    #:add-limiter #:limiter #:limiter-take #:limiter-delay
+   ;; TLS
+   #:tls #:tls-p #:make-server-tls #:make-client-tls #:configure-tls #:add-certificate
+   #:replace-certificate #:reload-tls #:set-staple #:tls-ticket-keys #:tls-engine #:make-certificate
+   #:certificate-fingerprint #:describe-certificate #:start-tls #:listener-tls
+   #:connection-tls-version #:connection-tls-suite #:connection-tls-protocol
+   #:connection-tls-server-name #:connection-tls-resumed-p #:connection-certificate
+   #:connection-tls-failure
    ;; datagrams
    #:datagram-socket #:make-datagram-socket #:datagram-port #:send-datagram #:reply
    #:datagram-sender))
@@ -51,6 +63,7 @@
   (:export
    #:with-io-context #:io-context #:make-io-context #:free-io-context #:run-io-context
    #:stop-io-context #:io-context-loop #:async-accept #:async-connect #:async-read #:async-write
+   #:async-start-tls
    #:allocate-buffer #:free-buffer #:buffer #:buffer-ref #:buffer-sap #:buffer-octets
    #:buffer-string #:buffer-capacity #:buffer-fill #:make-buffer-pool #:buffer-pool
    #:buffer-pool-in-use #:take-buffer
@@ -64,8 +77,9 @@
   (:export
    #:socket #:listener #:connection #:with-listener #:with-connection #:socket-listen
    #:socket-connect #:socket-accept #:socket-close #:socket-stream #:socket-port #:socket-peer
+   #:socket-start-tls
    #:future #:future-done-p #:make-future #:complete-future #:await #:select #:then #:cancel
-   #:async-connect #:async-accept #:async-read #:async-write #:resolve
+   #:async-connect #:async-accept #:async-read #:async-write #:async-start-tls #:resolve
    #:start-event-loop #:stop-event-loop #:add-socket #:remove-socket #:current-loop
    #:with-event-loop #:make-event-loop
    #:with-http-server #:with-tls-server #:with-http-client #:http-server #:make-http-server
@@ -73,6 +87,7 @@
    #:serve-static #:add-middleware
    #:http-request #:request-method #:request-uri #:request-path #:request-query #:request-header
    #:request-headers #:request-body #:request-text #:request-parameter #:request-peer
+   #:request-tls-version #:request-tls-server-name #:request-certificate
    #:request-duration #:request-query-parameters #:request-form-parameters #:request-on-close
    #:read-body #:pause-body #:resume-body #:start-response #:write-response #:end-response
    #:request-on-drain #:response-stream #:with-response-stream
@@ -80,7 +95,15 @@
    #:respond #:get #:post #:put #:delete
    #:network-error #:connection-error #:connection-refused #:connection-reset
    #:connection-aborted #:timeout-error #:address-in-use #:stale-object #:wrong-thread
-   #:not-built-in))
+   #:not-built-in #:tls-error #:tls-refused #:tls-nothing-in-common #:tls-cut-off
+   #:certificate-error #:certificate-expired #:certificate-not-yet-valid
+   #:certificate-not-trusted #:certificate-for-another-host #:certificate-revoked
+   #:certificate-not-pinned #:certificate-missing #:credential-error #:wrong-password
+   #:make-server-tls #:make-client-tls #:configure-tls #:add-certificate #:replace-certificate
+   #:reload-tls #:set-staple #:tls-ticket-keys #:make-certificate #:certificate-fingerprint
+   #:describe-certificate #:connection-tls-version #:connection-tls-suite
+   #:connection-tls-protocol #:connection-tls-server-name #:connection-tls-resumed-p
+   #:connection-certificate #:connection-tls-failure))
 
 (defpackage #:socketpoll/iocp
   (:use #:common-lisp #:socketpoll)

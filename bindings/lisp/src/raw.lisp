@@ -550,6 +550,7 @@
             socket-tls-replace-certificate
             socket-tls-reload
             socket-tls-set-password
+            socket-tls-set-password-text
             socket-tls-set-staple
             socket-tls-add-authorities
             socket-tls-add-authorities-file
@@ -3673,6 +3674,14 @@
                  password
                  user))
 
+(declaim (inline socket-tls-set-password-text))
+(defun socket-tls-set-password-text (tls password)
+  "The same password for all of them, without a callback: it is copied, at most 1024 bytes. NULL: no more. 0, SOCKET_EINVAL, SOCKET_ENOMEM."
+  (alien-funcall (extern-alien "SocketTLS_set_password_text"
+                               (function (signed 32) (unsigned 64) (c-string :external-format :utf-8)))
+                 tls
+                 password))
+
 (declaim (inline socket-tls-set-staple))
 (defun socket-tls-set-staple (tls number der length)
   "An OCSP response (DER, RFC 6960), sent along with certificate `number` to who asks for it (RFC 6066, 8). `length` 0: none any more. 0, SOCKET_ENOENT, SOCKET_ECREDENTIAL (it cannot be read, or is itself an error, \"try later\"), SOCKET_ENOTSUP (mbedTLS cannot), SOCKET_EINVAL or SOCKET_ENOMEM.  A client of a library with OpenSSL asks servers for theirs. Who sends none is not held to it; one that says \"revoked\" ends the handshake with SOCKET_ECERT_REVOKED, one that cannot be verified or is out of date with SOCKET_ECERT."
@@ -3800,7 +3809,7 @@
 
 (declaim (inline socket-tls-set-key-log))
 (defun socket-tls-set-key-log (tls path)
-  "Appends the secrets of connections to a file, in the format of NSS, from which Wireshark opens what it recorded. NULL: not any more. 0, or the failures of open(2)."
+  "Appends the secrets of connections to a file, in the format of NSS, from which Wireshark opens what it recorded; one that is made for it is its owner's alone. NULL: not any more. 0, or the failures of open(2)."
   (alien-funcall (extern-alien "SocketTLS_set_key_log"
                                (function (signed 32) (unsigned 64) (c-string :external-format :utf-8)))
                  tls
@@ -3846,7 +3855,7 @@
 
 (declaim (inline socket-stream-start-tls))
 (defun socket-stream-start-tls (stream tls server timeout-ms)
-  "Begins TLS on a stream that is connected (STARTTLS and the like), as the side that `tls` is for; `server` as above, but required of a client, and NULL of a server. SOCKET_CONNECTED tells that the handshake is over; until then the stream is not connected, and timeout_ms counts (-1: none). What the peer has sent before must have been read: the next byte is TLS. 0, SOCKET_EINVAL, SOCKET_ESTATE (output is queued, there is TLS already, or bytes are pending), SOCKET_EBUSY (an operation is under way), SOCKET_ENOTCONN, SOCKET_ECLOSED, SOCKET_ENOTSUP (no socket, or one that receives descriptors: SocketStream_set_max_fds) or SOCKET_ENOMEM."
+  "Begins TLS on a stream that is connected (STARTTLS and the like), as the side that `tls` is for; `server` as above, but required of a client, and NULL of a server. SOCKET_CONNECTED tells that the handshake is over; until then the stream is not connected, and timeout_ms counts (-1: none). What the peer has sent before must have been read: the next byte is TLS. 0, SOCKET_EINVAL, SOCKET_EADDRESS and SOCKET_ENAMETOOLONG (`server` is no host's name), SOCKET_ESTATE (output is queued, there is TLS already, or bytes are pending), SOCKET_EBUSY (an operation is under way), SOCKET_ENOTCONN, SOCKET_ECLOSED, SOCKET_ENOTSUP (no socket, or one that receives descriptors: SocketStream_set_max_fds) or SOCKET_ENOMEM."
   (alien-funcall (extern-alien "SocketStream_start_tls"
                                (function (signed 32) (unsigned 64) (unsigned 64) (c-string :external-format :utf-8) (signed 32)))
                  stream

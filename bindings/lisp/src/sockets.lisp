@@ -46,6 +46,9 @@ any more, but for the errors of operations that are under way."))
   ;; Writing operations that wait for the present one, the next first.
   (writing nil)
   (writes '() :type list)
+  ;; Of TLS: the operation that is under way, and why it failed.
+  (handshake nil)
+  (failure nil)
   ;; What a layer above keeps with it.
   (stream nil)
   (extra nil))
@@ -95,9 +98,13 @@ gone. Setf-able.")
 (defun connection-closed (connection status)
   "The last event of a connection: its handle goes."
   (unless (connection-peer-name connection) (connection-peer connection))
-  (setf (connection-status connection) status)
-  (let ((on-close (connection-on-close connection)))
+  (setf (connection-status connection) status
+        (connection-failure connection) (failure-details connection status))
+  (let ((on-close (connection-on-close connection))
+        (handshake (shiftf (connection-handshake connection) nil)))
     (close-object connection)
+    (when handshake
+      (end-handshake handshake (if (zerop status) raw:+socket-eclosed+ status)))
     (when on-close
       (with-handler-protection (connection) (funcall on-close connection status)))))
 
@@ -119,6 +126,7 @@ gone. Setf-able.")
              (when on-drain
                (with-handler-protection (connection :on-error (abandon connection))
                  (funcall (the function on-drain) connection)))))
+          ((= kind raw:+socket-connected+) (take-handshake connection 0))
           ((= kind raw:+socket-closed+)
            (connection-closed connection (event-status event))))))
 
@@ -158,12 +166,17 @@ connection's from now on."
       (values (adopt-stream loop (sb-sys:sap-ref-64 sap 0))
               (adopt-stream loop (sb-sys:sap-ref-64 sap 8))))))
 
-(defun connect-to (host port continuation &key timeout (loop (current-loop)))
+(defun connect-to (host port continuation &key timeout (loop (current-loop)) tls server-name)
   "Begins to connect, looking HOST up if it is a name. CONTINUATION is called with the connection,
-or NIL, and a condition. Returns the operation."
+or NIL, and a condition. With TLS, a client's, or T for one that trusts the system's authorities, the
+connection is secured first: the certificate must be for SERVER-NAME, or else HOST. Returns the
+operation."
   (let ((address (address-text host port))
         (timeout (check-timeout timeout))
         (continuation (check-function continuation)))
+    (when tls
+      (return-from connect-to
+        (connect-securely loop address tls server-name timeout continuation)))
     (begin-operation loop "connect to" address nil
                      (lambda (nothing)
                        (declare (ignore nothing))
@@ -222,13 +235,18 @@ already stays so."
   (check-type connection connection)
   (cond ((not (object-live-p connection)))
         (abort (close-object connection))
-        ((zerop (check-connection (raw:socket-stream-get-queued (object-word connection))
-                                  "close" connection))
+        ((zerop (check-connection (queued-to-be-closed connection) "close" connection))
          (close-object connection))
         ;; Its last event frees it.
         (t (setf (connection-on-data connection) nil)
            (raw:socket-stream-close (object-word connection))))
   nil)
+
+(defun queued-to-be-closed (connection)
+  "How many bytes are still to be sent, or a code. TLS announces its end first."
+  (let ((word (object-word connection)))
+    (when (raw:socket-stream-get-tls-version word) (raw:socket-stream-shutdown word))
+    (raw:socket-stream-get-queued word)))
 
 ;;; From one loop to another
 
@@ -347,6 +365,7 @@ NIL. Returns the operation, or NIL if it has to wait for others."
   (address "" :type string)
   (port 0 :type (unsigned-byte 16))
   (on-connection nil)
+  (secured-by nil)
   ;; The operation that waits for a connection, and those that came unasked, the oldest first.
   (accepting nil)
   (queue '() :type list))
@@ -374,14 +393,26 @@ NIL. Returns the operation, or NIL if it has to wait for others."
                (free-handle #'raw:socket-future-free (object-word accepting))
                (end-operation accepting 0 0 stream))
               (t (setf (listener-queue listener)
-                       (nconc (listener-queue listener) (list (adopt))))))))))
+                       (nconc (listener-queue listener) (list (adopt))))
+                 (rest-or-go-on listener)))))))
+
+(defconstant +most-secured+ 128 "secured connections that wait for somebody to accept them")
+
+(defun rest-or-go-on (listener)
+  "Without a handler nothing is taken from the backlog before somebody asks: but whoever speaks TLS waits
+for its handshake, and does not come to the point where somebody would ask."
+  (unless (or (listener-on-connection listener) (listener-accepting listener))
+    (if (and (listener-secured-by listener) (< (length (listener-queue listener)) +most-secured+))
+        (raw:socket-listener-resume (object-word listener))
+        (raw:socket-listener-pause (object-word listener)))))
 
 (defmethod close-object :before ((listener listener))
   (mapc #'close-object (shiftf (listener-queue listener) '())))
 
-(defun listen-on (host port &key on-connection (loop (current-loop)) backlog reuse-port)
+(defun listen-on (host port &key on-connection (loop (current-loop)) backlog reuse-port tls)
   "Listens on HOST and PORT (0 picks a free one). ON-CONNECTION, if given, is called with each new
-connection; otherwise connections wait for SOCKETPOLL/NET:ASYNC-ACCEPT and the like."
+connection; otherwise connections wait for SOCKETPOLL/NET:ASYNC-ACCEPT and the like. With TLS, a
+server's, they come once they are secured."
   (let* ((address (address-text host port))
          (on-connection (and on-connection (check-function on-connection)))
          (handle (raw:socket-listener-new (loop-handle loop))))
@@ -396,10 +427,12 @@ connection; otherwise connections wait for SOCKETPOLL/NET:ASYNC-ACCEPT and the l
           (setf code (raw:socket-listener-set-backlog handle backlog)))
         (when (and reuse-port (zerop code))
           (setf code (raw:socket-listener-set-reuseport handle raw:+socket-reuseport-share+)))
+        (when (and tls (zerop code))
+          (let ((done nil))
+            (unwind-protect (setf (listener-tls listener) tls done t)
+              (unless done (close-object listener)))))
         (when (zerop code) (setf code (raw:socket-listener-listen handle address)))
-        ;; Without a handler nothing is taken from the backlog before somebody asks.
-        (when (and (zerop code) (not on-connection))
-          (setf code (raw:socket-listener-pause handle)))
+        (when (zerop code) (rest-or-go-on listener))
         (when (minusp code)
           (close-object listener)
           (return-from listen-on (fail code "listen on" address))))
@@ -424,6 +457,7 @@ asks again in the same turn: a loop tells the kernel once a turn what it waits f
              (take-queued (status length data)
                (declare (ignore length data))
                (let ((connection (and (zerop status) (pop (listener-queue listener)))))
+                 (rest-or-go-on listener)
                  (if (or connection (minusp status))
                      (end status connection)
                      ;; Another operation was faster.
@@ -432,7 +466,7 @@ asks again in the same turn: a loop tells the kernel once a turn what it waits f
              (accepted (status length stream)
                (declare (ignore length))
                (setf (listener-accepting listener) nil)
-               (raw:socket-listener-pause (object-word listener))
+               (rest-or-go-on listener)
                (end status (and (zerop status) (adopt-stream loop stream)))))
       (if (listener-queue listener)
           (begin (lambda (nothing)

@@ -12,7 +12,7 @@
 
 (defclass gathering-stream (sb-gray:fundamental-character-output-stream
                             sb-gray:fundamental-binary-output-stream)
-  ((format :initarg :external-format :initform :utf-8 :reader stream-encoding)
+  ((format :initarg :external-format :initform :utf-8 :accessor stream-encoding)
    (output :initform (make-array +output-size+ :element-type 'octet) :reader stream-output)
    (fill :initform 0 :accessor stream-fill :type fixnum)
    (column :initform 0 :accessor stream-column)))
@@ -143,6 +143,19 @@ no UTF-8 is read as U+FFFD."
   "Whether reading would not wait, its end included. Runs no turn of the loop."
   (or (stream-unread stream) (< (stream-start stream) (stream-end stream)) (stream-at-end stream)
       (progn (begin-reading stream) (future-done (stream-reading stream)))))
+
+(defun leave-the-clear (stream)
+  "Before TLS begins: nothing that has come in the clear may pass for what comes after it."
+  (let ((reading (stream-reading stream)))
+    (when (or (stream-unread stream) (stream-at-end stream)
+              (< (stream-start stream) (stream-end stream))
+              (and reading (future-done reading)))
+      (socketpoll::fail raw:+socket-estate+ "start TLS on" (stream-connection stream)
+                        "what has come in the clear was not read"))
+    (when reading
+      (setf (stream-reading stream) nil)
+      (cancel reading)))
+  (hand-over stream))
 
 (defmethod sb-gray:stream-listen ((stream socket-stream))
   (eq (input-ready-p stream) t))

@@ -218,6 +218,19 @@
     (exchange-lines port)
     (exchange-lines port)))
 
+(deftest example-echo-tls
+  (with-folder (folder)
+    (multiple-value-bind (certificate key) (make-certificate "127.0.0.1")
+      (let ((chain (write-file (concatenate 'string folder "chain") certificate))
+            (private (write-file (concatenate 'string folder "key") key))
+            (other (write-file (concatenate 'string folder "other") (make-certificate "127.0.0.1"))))
+        (with-example-server ("echo-tls" '#:echo-tls port chain private)
+          (flet ((ask (authority text)
+                   (multiple-value-list (uiop:symbol-call '#:echo-tls '#:ask port authority text))))
+            (loop for text in '("one" "zwölf" "")
+                  do (is (equal (list text "TLSv1.3") (ask chain text))))
+            (signals certificate-not-trusted (ask other "x") "CN=127.0.0.1")))))))
+
 (deftest example-hello
   (with-example-server ("hello" '#:hello server)
     (is (found-in (ask-for (net:http-server-port server) "/hello/you") "Hello you"))))

@@ -1,6 +1,6 @@
 ## The examples, as programs of their own that are talked to. run-tests has compiled them.
 import std/[os, osproc, posix, streams, strutils]
-import socketpoll/[async_socket, eventloop]
+import socketpoll/[async_socket, eventloop, tls]
 import testing
 
 let
@@ -123,6 +123,28 @@ test "static_files":
     check get(port, "/").contains("one.txt")
     check get(port, "/../etc/passwd").startsWith("HTTP/1.1 4")
   removeDir(folder)
+
+test "echo_tls: a server, and its client as a program of its own":
+  let folder = getTempDir() / "socketpoll_nim_echo_tls_" & $getCurrentProcessId()
+  createDir(folder)
+  let (certificate, key) = makeCertificate(["127.0.0.1"])
+  writeFile(folder / "chain.pem", certificate)
+  writeFile(folder / "key.pem", key)
+  withExample("echo_tls", ["0", folder / "chain.pem", folder / "key.pem"], port):
+    let program = build / "echo_tls_" & memory
+    for text in ["one", repeat("two ", 30_000)]:
+      let said = execProcess(program, args = ["ask", $port, folder / "chain.pem", text], options = {})
+      check said == text & " (TLSv1.3)\n"
+    writeFile(folder / "other.pem", makeCertificate(["127.0.0.1"]).certificate)
+    let refused = execProcess(program, args = ["ask", $port, folder / "other.pem", "x"],
+                              options = {poStdErrToStdOut})
+    check refused.contains("CN=127.0.0.1") and refused.contains("CertificateNotTrustedError")
+  removeDir(folder)
+  setCurrentDir(build) # where it leaves its own certificate
+  withExample("echo_tls", ["0"], port):
+    check execProcess(build / "echo_tls_" & memory, args = ["ask", $port, "echo_tls.pem", "hello"],
+                      options = {}) == "hello (TLSv1.3)\n"
+  removeFile("echo_tls.pem")
 
 test "udp_time":
   withExample("udp_time", ["0"], port):

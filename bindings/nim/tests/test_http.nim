@@ -188,7 +188,6 @@ test "nil, bad patterns and closed servers":
   check raises(SocketPollError, server.serveStatic("/x/", "/no/such/folder")
     ).contains("/no/such/folder")
   check raises(AddressInUseError, server.listen("127.0.0.1:" & $server.port)).contains("listen on")
-  check raises(NotBuiltInError, server.useTls("a", "b")).contains("not built with tls")
   let other = newHttpServer(loop)
   other.close()
   other.close()

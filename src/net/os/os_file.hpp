@@ -17,7 +17,10 @@ Result<Fd> duplicate(int fd) noexcept;
 Status check_file(int fd) noexcept;
 Result<Fd> open_to_read(const char *path) noexcept;
 enum class Existing : uint8_t { replace, append, refuse };
-Result<Fd> open_to_write(const char *path, Existing existing) noexcept;
+// Of a file that is made: who may read it, where files have mode bits.
+enum class Readers : uint8_t { everybody, owner };
+Result<Fd> open_to_write(const char *path, Existing existing,
+                         Readers readers = Readers::everybody) noexcept;
 
 // Reads at that offset, or, where there are no offsets, what comes next. 0: the end.
 Result<size_t> read_at(int fd, std::span<char> into, int64_t offset) noexcept;

@@ -2,8 +2,10 @@
 #include "net/stream/stream.hpp"
 
 #include "base/error.hpp"
+#include "net/names/host_name.hpp"
 #include "net/stream/stream_extras.hpp"
 #include "net/tls/config.hpp"
+#include "net/tls/names.hpp"
 #include "net/tls/transport.hpp"
 
 namespace socketpoll {
@@ -17,8 +19,16 @@ Result<std::string_view> host_of(std::string_view address) noexcept {
   return parts->host;
 }
 
+// What can be neither asked for nor in a certificate.
+Status check_server(std::string_view server) {
+  const tls::Server to = tls::Server::parse(server);
+  return to.address.empty() ? check_host_name(to.name) : Status();
+}
+
 Result<std::unique_ptr<Transport>> secure(std::unique_ptr<Transport> &below, Loop &loop,
                                           tls::Config &config, std::string_view server) {
+  if (!config.server())
+    if (const Status status = check_server(server); !status.ok()) return status.error();
   auto context = config.context();
   if (!context.ok()) return context.error();
   return tls::TlsTransport::over(below, loop, **context, server);

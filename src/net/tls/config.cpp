@@ -8,6 +8,7 @@
 #include "net/tls/session_cache.hpp"
 #include "net/tls/trust.hpp"
 
+#include <cstring>
 #include <ctime>
 
 namespace socketpoll::tls {
@@ -92,12 +93,15 @@ Result<Credential> Config::read_files(const Source &source) {
   Credential credential;
   credential.chain = chain.take();
   credential.key = Secret(key.take());
+  credential.origin = " (" + source.chain_path + ", " + source.key_path + ")";
   return credential;
 }
 
 // Asked each time, and kept with the key that it opens.
 Status Config::ask_password(Credential &credential) {
-  if (!password_ || credential.key.text().find("ENCRYPTED") == std::string::npos) return {};
+  if (credential.key.text().find("ENCRYPTED") == std::string::npos) return {};
+  if (password_text_) return credential.password = *password_text_, Status();
+  if (!password_) return {};
   Secret room(std::string(kPasswordBytes, '\0'));
   const int length = password_(room.data(), kPasswordBytes, password_user_);
   if (length < 0) return Error{SOCKET_EPASSWORD};
@@ -145,6 +149,7 @@ Status Config::replace(int number, std::string_view chain, std::string_view key)
   credential.chain = chain;
   credential.key = Secret(key);
   credential.staple.clear(); // it was the other certificate's
+  credential.origin.clear();
   if (const Status status = ask_password(credential); !status.ok()) return status;
   const Status status = change_and_check([&](Settings &settings) {
     settings.credentials[index] = std::move(credential);
@@ -184,6 +189,15 @@ Status Config::set_password(SocketPassword_T password, void *user) {
   const std::lock_guard lock(mutex_);
   password_ = password;
   password_user_ = user;
+  password_text_.reset();
+  return {};
+}
+
+Status Config::set_password_text(const char *password) {
+  const std::lock_guard lock(mutex_);
+  if (password && std::strlen(password) > kPasswordBytes) return Error{SOCKET_EINVAL};
+  password_text_ = password ? std::optional<Secret>(std::string_view(password)) : std::nullopt;
+  password_ = nullptr;
   return {};
 }
 
@@ -328,7 +342,7 @@ Status Config::set_sessions(size_t most) {
 Status Config::set_key_log(const char *path) {
   std::shared_ptr<KeyLog> log;
   if (path) {
-    auto file = os::open_to_write(path, os::Existing::append);
+    auto file = os::open_to_write(path, os::Existing::append, os::Readers::owner);
     if (!file.ok()) return explain(file.error(), "cannot append to %s", path);
     log = std::make_shared<KeyLog>(file.take());
   }

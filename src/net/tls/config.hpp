@@ -11,6 +11,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 namespace socketpoll::tls {
 
@@ -34,6 +35,7 @@ public:
   Status reload();
   Status set_staple(int number, std::string_view der);
   Status set_password(SocketPassword_T password, void *user);
+  Status set_password_text(const char *password);
   Status add_authorities(std::string_view text);
   Status add_authorities_file(const char *path);
   Status add_authorities_folder(const char *path);
@@ -74,6 +76,7 @@ private:
   std::vector<Source> sources_;            // one for each credential
   SocketPassword_T password_ = nullptr;
   void *password_user_ = nullptr;
+  std::optional<Secret> password_text_; // in place of the function
 };
 
 } // namespace socketpoll::tls

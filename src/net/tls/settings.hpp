@@ -24,6 +24,7 @@ struct Credential {
   Secret key;
   Secret password;
   std::string staple; // an OCSP response, DER
+  std::string origin; // " (a.pem, b.pem)" for who is told that it is bad; empty: from memory
 };
 
 enum class PeerCheck : uint8_t {

@@ -81,6 +81,10 @@ int SocketTLS_set_password(SocketTLS_T tls, SocketPassword_T password, void *use
   return with_config(tls, [&](Config &self) { return self.set_password(password, user); });
 }
 
+int SocketTLS_set_password_text(SocketTLS_T tls, const char *password) {
+  return with_config(tls, [&](Config &self) { return self.set_password_text(password); });
+}
+
 int SocketTLS_set_staple(SocketTLS_T tls, int number, const void *der, int64_t length) {
   return with_config(tls, [&](Config &self) -> Status {
     if (!valid_bytes(der, length)) return Error{SOCKET_EINVAL};

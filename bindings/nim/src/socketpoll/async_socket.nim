@@ -4,7 +4,7 @@
 ## one, the program. Each has a timeout in milliseconds (-1: none), after which `TimeoutError` is
 ## raised and the socket is as before. socketpoll/asyncio has the same without the loop, as futures.
 import std/[deques, nativesockets, strutils]
-import errors, eventloop, raw
+import errors, eventloop, raw, tls
 when not defined(windows): from std/posix import nil
 export nativesockets.Port, nativesockets.`==`, nativesockets.`$`
 
@@ -28,6 +28,9 @@ type
     stream: SocketStream_T
     dgram: SocketDgram_T
     address: string
+    tls: TlsContext # what it begins with
+    serverName: string
+    handshake: Operation # of `startTls`
     datagrams: bool
 
   Accepted = ref object of Receiver
@@ -98,10 +101,23 @@ proc native*(socket: AsyncSocket): SocketStream_T =
   demand(socket, "use", {skStream})
   socket.stream
 
+proc orNil(text: string): cstring = (if text.len > 0: cstring(text) else: nil)
+
 proc hostPort*(host: string; port: Port): string =
   ## "127.0.0.1:80", "[::1]:80".
   if ':' in host and not host.startsWith('['): "[" & host & "]:" & $port.uint16
   else: host & ":" & $port.uint16
+
+proc useTls*(socket: AsyncSocket; tls: TlsContext; serverName = "") =
+  ## Before `connect`: the connection is secured, and the server's certificate must be for
+  ## `serverName`, or else the host that is connected to. Of a listener: connections that come from
+  ## here on are secured, and accepted after that; nil: they are not any more.
+  demand(socket, "use TLS on", {skFresh, skBound, skListener})
+  if socket.kind == skListener:
+    let code = SocketListener_set_tls(socket.listener, if tls.isNil: SocketTLS_T(nil) else: tls.native)
+    if code < 0: raiseExplained(code, "use TLS on " & $socket)
+  socket.tls = tls
+  socket.serverName = serverName
 
 # ---- Listening
 
@@ -144,6 +160,7 @@ proc listen*(socket: AsyncSocket; backlog = int(SOCKET_LISTENER_BACKLOG)) =
   var listener = SocketListener_new(socket.loop.native())
   if listener.isNil: raiseLast(what)
   var code = SocketListener_set_backlog(listener, int32(backlog))
+  if code >= 0 and not socket.tls.isNil: code = SocketListener_set_tls(listener, socket.tls.native)
   if code >= 0: code = SocketListener_listen(listener, cstring(socket.address))
   if code < 0:
     SocketListener_free(addr listener)
@@ -190,8 +207,14 @@ proc endStream*(operation: Operation; address = ""): AsyncSocket =
 
 proc beginConnect*(socket: AsyncSocket; address: string; timeoutMs: int): Operation =
   demand(socket, "connect", {skFresh})
-  socket.loop.newOperation("connect to " & address).prepare(
-    SocketAsync_connect(socket.loop.native(), cstring(address), int32(timeoutMs)))
+  let loop = socket.loop.native()
+  if socket.tls.isNil:
+    socket.loop.newOperation("connect to " & address).prepare(
+      SocketAsync_connect(loop, cstring(address), int32(timeoutMs)))
+  else:
+    socket.loop.newOperation("connect with TLS to " & address).prepare(
+      SocketAsync_connect_tls(loop, cstring(address), socket.tls.native, orNil(socket.serverName),
+                              int32(timeoutMs)))
 
 proc endConnect*(socket: AsyncSocket; operation: Operation; address: string) =
   discard operation.outcome()
@@ -203,6 +226,7 @@ proc beginRecv*(socket: AsyncSocket; size, timeoutMs: int; exactly: bool): Opera
   demand(socket, "receive from", {skStream})
   if size < 1: raiseError(SOCKET_EINVAL, "receive " & $size & " bytes from " & $socket)
   let operation = socket.loop.newOperation("receive from a stream", size)
+  operation.stream = socket.stream
   let room = addr operation.buffer[0]
   operation.prepare(
     if exactly: SocketAsync_read_exactly(socket.stream, room, size, int32(timeoutMs))
@@ -215,15 +239,37 @@ proc endRecv*(operation: Operation): string =
 proc beginRecvUntil*(socket: AsyncSocket; delimiter: string; maxLength, timeoutMs: int): Operation =
   demand(socket, "receive from", {skStream})
   let operation = socket.loop.newOperation("receive up to a delimiter", max(maxLength, 1))
+  operation.stream = socket.stream
   operation.prepare(SocketAsync_read_until(socket.stream, addr operation.buffer[0], maxLength,
                                      cstring(delimiter), int32(delimiter.len), int32(timeoutMs)))
 
 proc beginSend*(socket: AsyncSocket; data: string; timeoutMs: int): Operation =
   demand(socket, "send to", {skStream})
   let operation = socket.loop.newOperation("send to a stream")
+  operation.stream = socket.stream
   operation.buffer = data
   operation.prepare(SocketAsync_write(socket.stream, cstring(operation.buffer), data.len,
                                       int32(timeoutMs)))
+
+proc beginStartTls*(socket: AsyncSocket; tls: TlsContext; serverName: string;
+                    timeoutMs: int): Operation =
+  demand(socket, "start TLS on", {skStream})
+  result = socket.loop.newOperation("start TLS on " & $socket).prepare(-1) # the stream has the time
+  discard check(SocketStream_start_tls(socket.stream, tls.native, orNil(serverName),
+                                       int32(timeoutMs)), result.what)
+  result.stream = socket.stream
+  # Where somebody hears the stream's events already, that is who ends it.
+  result.secures = socket.events.isNil
+  socket.handshake = result
+
+proc endStartTls*(socket: AsyncSocket; operation: Operation) =
+  socket.handshake = nil
+  discard operation.outcome()
+
+proc secured*(socket: AsyncSocket; status: int32) =
+  ## For socketpoll/callbacks: the handshake of a connection whose events it hears is over.
+  let handshake = move socket.handshake
+  if not handshake.isNil and handshake.underWay: handshake.complete(status)
 
 proc beginRecvFrom*(socket: AsyncSocket; size, timeoutMs: int): Operation =
   demand(socket, "receive from", {skDatagram})
@@ -298,6 +344,15 @@ proc connect*(socket: AsyncSocket; loop: EventLoop; address: string; timeoutMs =
 proc connect*(socket: AsyncSocket; loop: EventLoop; host: string; port: Port; timeoutMs = -1) =
   ## The same with a host and a port.
   connect(socket, loop, hostPort(host, port), timeoutMs)
+
+proc startTls*(socket: AsyncSocket; loop: EventLoop; tls: TlsContext; serverName = "";
+               timeoutMs = -1) =
+  ## Begins TLS on a connection that has spoken in the clear (STARTTLS), as the side that `tls` is for.
+  ## The peer's certificate must be for `serverName`: required of a client, "" of a server. All that
+  ## has come must have been received. If it fails, and also if it is canceled, the connection is
+  ## lost.
+  demand(socket, loop, "start TLS on", {skStream})
+  socket.endStartTls(finish(socket.beginStartTls(tls, serverName, timeoutMs)))
 
 proc recv*(socket: AsyncSocket; loop: EventLoop; size: int; timeoutMs = -1): string =
   ## What comes next, at least 1 and at most `size` bytes. "" at the end of the stream.
@@ -386,7 +441,11 @@ proc close*(socket: AsyncSocket) =
     socket.accepted.each = nil
   if not socket.events.isNil: socket.loop.detach(socket.events)
   socket.events = nil
+  # TLS announces its end.
+  if not SocketStream_get_tls_version(socket.stream).isNil:
+    discard SocketStream_shutdown(socket.stream)
   finalizeSocket(socket)
+  socket.secured(SOCKET_ECANCELED)
   if not socket.accepted.isNil:
     let waiting = move socket.accepted.waiting
     socket.accepted = nil
@@ -394,10 +453,6 @@ proc close*(socket: AsyncSocket) =
       if operation.underWay: operation.complete(SOCKET_ECANCELED)
   socket.kind = skClosed
   if not socket.loop.closed: socket.loop.noteChange()
-
-proc startTls*(socket: AsyncSocket; serverName = "") =
-  ## Has its place; the library has no TLS yet. Raises `NotBuiltInError`.
-  requireTls("speak TLS on " & $socket)
 
 # ---- UDP
 

@@ -8,9 +8,9 @@
 ## `recv (socket, 1024, timeoutMs)` and the others raise what eventloop.nim's exceptions say, in the
 ## future.
 import std/[asyncdispatch, monotimes]
-import async_socket, errors, eventloop, http, raw
+import async_socket, errors, eventloop, http, raw, secured
 export asyncdispatch except Port
-export async_socket, errors, eventloop
+export async_socket, errors, eventloop, secured
 
 type Bridge = ref object
   loop: EventLoop
@@ -122,6 +122,12 @@ proc connect*(socket: AsyncSocket; host: string; port: async_socket.Port;
               timeoutMs = -1): Future[void] =
   ## The same with a host and a port.
   connect(socket, hostPort(host, port), timeoutMs)
+
+proc startTls*(socket: AsyncSocket; tls: TlsContext; serverName = ""; timeoutMs = -1): Future[void] =
+  ## Begins TLS on a connection that has spoken in the clear, as `tls` says; `serverName` is required
+  ## of a client, and "" of a server. All that has come must have been received.
+  promise(void, "startTls", socket.beginStartTls(tls, serverName, timeoutMs)):
+    endStartTls(socket, operation)
 
 proc recv*(socket: AsyncSocket; size: int; timeoutMs = -1): Future[string] =
   ## What comes next, at most `size` bytes; "" at the end of the stream.

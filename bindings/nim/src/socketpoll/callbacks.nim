@@ -11,8 +11,8 @@
 ##
 ## A callback may do anything but wait. One that raises costs its own connection: that is closed,
 ## and `onEnd` told why.
-import async_socket, errors, eventloop, raw
-export async_socket, errors, eventloop
+import async_socket, errors, eventloop, raw, secured
+export async_socket, errors, eventloop, secured
 
 type
   Connection = ref object of Receiver
@@ -55,15 +55,50 @@ proc deliverStream(receiver: Receiver; event: ptr SocketCompletion_T) {.nimcall.
     copyMem(addr bytes[0], event.data, bytes.len)
     connection.guarded(data, data(bytes))
   of SOCKET_DRAINED: connection.guarded(drain, drain())
+  of SOCKET_CONNECTED: connection.socket.secured(0)
   of SOCKET_EOF: discard SocketStream_close(SocketStream_T(event.subject))
   of SOCKET_CLOSED:
     let status = event.status
+    let details = if isTlsCode(status): failureText(SocketStream_T(event.subject)) else: ""
+    let socket = connection.socket
+    socket.secured(if status < 0: status else: SOCKET_ECLOSED)
     if status == 0: connection.finish(nil)
-    else: connection.finish(newSocketPollError(status, "use " & $connection.socket))
+    else: connection.finish(newSocketPollError(status, "use " & $socket, details = details))
   else: discard
 
 proc connection(socket: AsyncSocket): Connection =
   Connection(socket.passEvents(Connection(deliver: deliverStream, socket: socket)))
+
+proc begin(operation: Operation; socket: AsyncSocket; handler: proc (error: ref Exception);
+           finish: proc (operation: Operation)) =
+  operation.done = proc (operation: Operation) =
+    var error: ref Exception
+    try: finish(operation)
+    except CatchableError as failure: error = failure
+    try: handler(error)
+    except CatchableError as late:
+      socket.close()
+      say("callback", late)
+    except Defect as late:
+      socket.close()
+      say("callback", late)
+  operation.start()
+
+proc connect*(socket: AsyncSocket; address: string; handler: proc (error: ref Exception);
+              timeoutMs = -1) =
+  ## Connects to "host:port" or "unix:/path", over TLS after `useTls`, and calls `handler` with nil, or
+  ## with the reason why not.
+  socket.beginConnect(address, timeoutMs).begin(socket, handler, proc (operation: Operation) =
+    endConnect(socket, operation, address))
+
+proc startTls*(socket: AsyncSocket; tls: TlsContext; handler: proc (error: ref Exception);
+               serverName = ""; timeoutMs = -1) =
+  ## Begins TLS on a connection that has spoken in the clear, as `tls` says; `serverName` is required
+  ## of a client, and "" of a server. `handler` is called with nil once it is secured, or with the
+  ## reason why not: then the connection ends.
+  discard socket.connection # which goes on to hear what comes
+  socket.beginStartTls(tls, serverName, timeoutMs).begin(socket, handler,
+    proc (operation: Operation) = endStartTls(socket, operation))
 
 proc onAccept*(listener: AsyncSocket; handler: proc (client: AsyncSocket)) =
   ## Every connection of the listener goes to `handler`. The loop keeps the listener and runs until

@@ -1,5 +1,6 @@
 ## What can go wrong, as exceptions. Each is a `SocketPollError` with the library's code, its name,
 ## and the operation that failed; the subclasses are for what programs tell apart.
+import std/strutils
 import raw
 
 type
@@ -12,12 +13,46 @@ type
   ConnectionRefusedError* = object of ConnectionError   ## Nobody listens at that address.
   ConnectionResetError* = object of ConnectionError     ## The peer cut it, or reads no more.
   ConnectionAbortedError* = object of ConnectionError   ## It ended on this side.
+  TlsError* = object of ConnectionError                 ## TLS was not agreed on, or was broken.
+  TlsRefusedError* = object of TlsError                 ## The peer refused, with an alert.
+  TlsNothingInCommonError* = object of TlsError         ## No version, suite or protocol in common.
+  TlsCutOffError* = object of TlsError                  ## It ended without the end that TLS announces.
+  CertificateError* = object of TlsError                ## The peer's is not good; `msg` says whose it is.
+  CertificateExpiredError* = object of CertificateError     ## Its time has passed.
+  CertificateNotYetValidError* = object of CertificateError ## Its time is to come.
+  CertificateNotTrustedError* = object of CertificateError  ## Not from a trusted authority.
+  CertificateHostError* = object of CertificateError        ## It is another host's.
+  CertificateRevokedError* = object of CertificateError     ## Its authority has taken it back.
+  CertificateNotPinnedError* = object of CertificateError   ## Its key is none of the pinned ones.
+  CertificateMissingError* = object of CertificateError     ## The peer showed none.
+  CredentialError* = object of SocketPollError          ## A certificate or key of one's own is of no use.
+  PasswordError* = object of CredentialError            ## It is encrypted, and not with this password.
   TimeoutError* = object of SocketPollError             ## The given time passed first.
   AddressInUseError* = object of SocketPollError        ## Somebody else listens there.
   CanceledError* = object of SocketPollError            ## The operation was taken back.
   StaleHandleError* = object of SocketPollError         ## The object was closed, or its loop was.
   WrongThreadError* = object of SocketPollError         ## The loop belongs to another thread.
   NotBuiltInError* = object of SocketPollError          ## The library has no such feature.
+
+proc isTlsCode*(code: int32): bool = code <= SOCKET_ETLS and code >= SOCKET_EPASSWORD
+  ## Whether TLS itself failed.
+
+proc failureText*(stream: SocketStream_T; connecting = SocketFuture_T(nil)): string =
+  ## Why TLS failed on a stream, or on one that was to be, with the certificate or the peer's alert; ""
+  ## if it did not.
+  result = newString(1024)
+  let room = int32(result.len)
+  let length = if stream.isNil: SocketFuture_get_failure(connecting, cstring(result), room)
+               else: SocketStream_get_tls_failure(stream, cstring(result), room)
+  result.setLen max(length, 0)
+
+proc explained*(code: int32): string =
+  ## What the library's message about the call that has failed with this code says beyond its text.
+  let message = $Socket_last_error_message()
+  let known = $Socket_error_text(code) & " (" & $Socket_error_name(code) & ")"
+  if message.endsWith(known):
+    result = message[0 ..< message.len - known.len]
+    result.removeSuffix ": "
 
 proc fill(error: ref SocketPollError; code: int32;
           operation, message: string): ref SocketPollError =
@@ -27,11 +62,32 @@ proc fill(error: ref SocketPollError; code: int32;
   error.msg = message
   error
 
-proc newSocketPollError*(code: int32; operation: string; message = ""): ref SocketPollError =
+proc newTlsError(code: int32; operation, text: string): ref SocketPollError =
+  template made(kind: typedesc): untyped = fill(newException(kind, ""), code, operation, text)
+  case code
+  of SOCKET_EALERT: made(TlsRefusedError)
+  of SOCKET_ENOCOMMON: made(TlsNothingInCommonError)
+  of SOCKET_ECUTOFF: made(TlsCutOffError)
+  of SOCKET_ECERT_EXPIRED: made(CertificateExpiredError)
+  of SOCKET_ECERT_NOT_YET: made(CertificateNotYetValidError)
+  of SOCKET_ECERT_ISSUER: made(CertificateNotTrustedError)
+  of SOCKET_ECERT_NAME: made(CertificateHostError)
+  of SOCKET_ECERT_REVOKED: made(CertificateRevokedError)
+  of SOCKET_ECERT_PIN: made(CertificateNotPinnedError)
+  of SOCKET_ECERT_MISSING: made(CertificateMissingError)
+  of SOCKET_ECERT: made(CertificateError)
+  of SOCKET_ECREDENTIAL: made(CredentialError)
+  of SOCKET_EPASSWORD: made(PasswordError)
+  else: made(TlsError)
+
+proc newSocketPollError*(code: int32; operation: string; message = "";
+                         details = ""): ref SocketPollError =
   ## The exception for a code: the class that fits, with a message that names the operation.
   let text = if message.len > 0: message
-             else: "cannot " & operation & ": " & $Socket_error_text(code) & " (" &
+             else: "cannot " & operation & ": " & $Socket_error_text(code) &
+                   (if details.len > 0: ": " & details else: "") & " (" &
                    $Socket_error_name(code) & ")"
+  if isTlsCode(code): return newTlsError(code, operation, text)
   case code
   of SOCKET_ECONNREFUSED: fill(newException(ConnectionRefusedError, ""), code, operation, text)
   of SOCKET_ECONNRESET, SOCKET_EPIPE:
@@ -54,8 +110,12 @@ proc raiseLast*(operation: string) {.noreturn, noinline.} =
   ## Raises for the failure that this thread's last call of the library left behind.
   raiseError(Socket_last_error(), operation)
 
-proc requireTls*(operation: string) {.noreturn.} =
-  ## TLS has its place in the interface, and no implementation in this library yet.
+proc raiseExplained*(code: SomeInteger; operation: string) {.noreturn, noinline.} =
+  ## The same with what the library says about the call that has just failed.
+  raise newSocketPollError(int32(code), operation, details = explained(int32(code)))
+
+proc raiseNoTls*(operation: string) {.noreturn.} =
+  ## For a library that was built without TLS.
   raise fill(newException(NotBuiltInError, ""), SOCKET_ENOTSUP, operation,
              "cannot " & operation & ": not built with tls (the library has: " &
              $Socket_features() & ")")

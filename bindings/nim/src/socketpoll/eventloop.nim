@@ -50,6 +50,9 @@ type
     finished*: bool
     resolves*: bool
     found*: seq[string] ## of a resolve: the addresses
+    stream*: SocketStream_T ## what it is about: asked for the reason where TLS fails
+    secures*: bool ## it has no future: the stream's own events end it
+    details: string
     waiter: Coroutine
     done*: proc (operation: Operation) {.closure.}
 
@@ -246,6 +249,7 @@ proc complete*(operation: Operation; status: int32; length: int64 = 0; data: poi
   operation.data = data
   operation.finished = true
   operation.loop.detach(operation)
+  if isTlsCode(status): operation.details = failureText(operation.stream, operation.future)
   if operation.resolves and status == 0: readAddresses(operation)
   SocketFuture_free(addr operation.future)
   SocketTimer_free(addr operation.timer)
@@ -258,11 +262,17 @@ proc deliverOperation(receiver: Receiver; event: ptr SocketCompletion_T) {.nimca
   let operation = Operation(receiver)
   if event.kind == SOCKET_COMPLETED: operation.complete(event.status, event.length, event.data)
   elif event.kind == SOCKET_TIMER: operation.complete(SOCKET_ETIMEDOUT)
+  elif event.kind == SOCKET_CONNECTED:
+    discard SocketStream_set_callback(operation.stream, nil, nil)
+    operation.complete(0)
+  elif event.kind == SOCKET_CLOSED:
+    operation.complete(if event.status < 0: event.status else: SOCKET_ECLOSED)
 
 proc cancel*(operation: Operation) =
   ## Ends it without an outcome; what was lent is free when this returns.
   SocketFuture_free(addr operation.future)
   SocketTimer_free(addr operation.timer)
+  if operation.secures: discard SocketStream_close(operation.stream) # a half of a handshake
   operation.loop.detach(operation)
 
 proc underWay*(operation: Operation): bool = not operation.ticket.isNil
@@ -290,6 +300,8 @@ proc start*(operation: Operation) =
   loop.attach(operation)
   if not operation.future.isNil:
     discard SocketFuture_then(operation.future, nil, operation.ticket)
+  elif operation.secures:
+    discard SocketStream_set_callback(operation.stream, nil, operation.ticket)
   elif operation.timeoutMs >= 0:
     operation.timer = SocketTimer_new(loop.native())
     if operation.timer.isNil:
@@ -301,7 +313,8 @@ proc start*(operation: Operation) =
 
 proc outcome*(operation: Operation): int64 =
   ## The result of one that has finished, or its exception.
-  if operation.status < 0: raiseError(operation.status, operation.what)
+  if operation.status < 0:
+    raise newSocketPollError(operation.status, operation.what, details = operation.details)
   operation.length
 
 proc wait*(operation: Operation): int64 {.discardable.} =

@@ -9,8 +9,8 @@
 ## A handler answers now or later. One that raises costs its own connection only: the client gets
 ## 500 (or, if the response had begun, a cut connection), and `onError` is told.
 import std/tables
-import errors, eventloop, raw
-export errors, eventloop
+import errors, eventloop, raw, tls
+export errors, eventloop, tls
 
 type
   HttpServer* = ref object
@@ -151,6 +151,25 @@ proc peer*(request: Request): string =
   discard check(SocketHTTP_get_peer(request.exchange, cast[cstring](addr text[0]), 128),
                 "ask for the peer of a request")
   $cast[cstring](addr text[0])
+
+proc tlsVersion*(request: Request): string =
+  ## "TLSv1.3" or "TLSv1.2"; "" where it came in the clear.
+  let text = SocketHTTP_get_tls_version(request.exchange)
+  if text.isNil and Socket_last_error() != SOCKET_ENOTSUP: raiseLast("ask a request for its TLS")
+  $text
+
+proc tlsServerName*(request: Request): string =
+  ## The name that the client has asked for (SNI); "" if it has not.
+  var text {.noinit.}: array[256, char]
+  let length = SocketHTTP_get_tls_server(request.exchange, cast[cstring](addr text[0]), 256)
+  if length < 0 and length != SOCKET_ENOTSUP: raiseError(length, "ask a request for its server name")
+  if length > 0: result = $cast[cstring](addr text[0])
+
+proc peerCertificate*(request: Request; index = 0): string =
+  ## The client's certificate (DER), or at `index` those that it sent along; "" if it showed none: see
+  ## `clientCertificates=`.
+  readCertificate("ask a request for the client's certificate", proc (into: pointer; room: int64): int64 =
+    SocketHTTP_get_tls_certificate(request.exchange, int32(index), into, room))
 
 # ---- The response
 
@@ -356,6 +375,17 @@ proc onLog*(server: HttpServer; log: proc (entry: LogEntry)) =
   discard check(SocketHTTPServer_set_log(server.core, handler, pointer(server.core)),
                 "log for " & $server)
 
+proc useTls*(server: HttpServer; tls: TlsContext) =
+  ## HTTPS: what is listened on from here on is secured. `reload` of `tls` reaches it; nil: it is not
+  ## any more.
+  let code = SocketHTTPServer_set_tls(server.native(),
+                                      if tls.isNil: SocketTLS_T(nil) else: tls.native)
+  if code < 0: raiseExplained(code, "use TLS on " & $server)
+
+proc useTls*(server: HttpServer; chainFile, keyFile: string) =
+  ## The same with the certificate and the private key in these files.
+  server.useTls(newServerTls(chainFile, keyFile))
+
 proc listen*(server: HttpServer; address: string; reusePort = false) =
   ## "127.0.0.1:8080", "[::]:80", "unix:/path"; port 0 picks a free one. Any number of times.
   ## `reusePort`: the servers of several threads share the port.
@@ -389,7 +419,3 @@ proc close*(server: HttpServer) =
   for route in server.routes: server.loop.detach(route, background = true)
   server.routes.setLen 0
   if not server.self.stopped: server.loop.detach(server.self)
-
-proc useTls*(server: HttpServer; certificate, key: string) =
-  ## Has its place; the library has no TLS yet. Raises `NotBuiltInError`.
-  requireTls("serve TLS with " & certificate)

@@ -2120,6 +2120,10 @@ proc SocketTLS_set_password*(tls: SocketTLS_T, password: SocketPassword_T, user:
   ## Asked for the password of keys that are added from here on; it must not use this handle. NULL:
   ## no more. 0.
 
+proc SocketTLS_set_password_text*(tls: SocketTLS_T, password: cstring): int32
+  ## The same password for all of them, without a callback: it is copied, at most 1024 bytes. NULL:
+  ## no more. 0, SOCKET_EINVAL, SOCKET_ENOMEM.
+
 proc SocketTLS_set_staple*(tls: SocketTLS_T, number: int32, der: pointer, length: int64): int32
   ## An OCSP response (DER, RFC 6960), sent along with certificate `number` to who asks for it (RFC
   ## 6066, 8). `length` 0: none any more. 0, SOCKET_ENOENT, SOCKET_ECREDENTIAL (it cannot be read,
@@ -2193,7 +2197,8 @@ proc SocketTLS_set_sessions*(tls: SocketTLS_T, most: int32): int32
 
 proc SocketTLS_set_key_log*(tls: SocketTLS_T, path: cstring): int32
   ## Appends the secrets of connections to a file, in the format of NSS, from which Wireshark opens
-  ## what it recorded. NULL: not any more. 0, or the failures of open(2).
+  ## what it recorded; one that is made for it is its owner's alone. NULL: not any more. 0, or the
+  ## failures of open(2).
 
 proc SocketTLS_set_handshake_timeout*(tls: SocketTLS_T, timeout_ms: int32): int32
 proc SocketTLS_set_max_handshakes*(tls: SocketTLS_T, most: int32): int32
@@ -2219,9 +2224,10 @@ proc SocketStream_start_tls*(stream: SocketStream_T, tls: SocketTLS_T, server: c
   ## for; `server` as above, but required of a client, and NULL of a server. SOCKET_CONNECTED tells
   ## that the handshake is over; until then the stream is not connected, and timeout_ms counts (-1:
   ## none). What the peer has sent before must have been read: the next byte is TLS. 0,
-  ## SOCKET_EINVAL, SOCKET_ESTATE (output is queued, there is TLS already, or bytes are pending),
-  ## SOCKET_EBUSY (an operation is under way), SOCKET_ENOTCONN, SOCKET_ECLOSED, SOCKET_ENOTSUP (no
-  ## socket, or one that receives descriptors: SocketStream_set_max_fds) or SOCKET_ENOMEM.
+  ## SOCKET_EINVAL, SOCKET_EADDRESS and SOCKET_ENAMETOOLONG (`server` is no host's name),
+  ## SOCKET_ESTATE (output is queued, there is TLS already, or bytes are pending), SOCKET_EBUSY (an
+  ## operation is under way), SOCKET_ENOTCONN, SOCKET_ECLOSED, SOCKET_ENOTSUP (no socket, or one
+  ## that receives descriptors: SocketStream_set_max_fds) or SOCKET_ENOMEM.
 
 proc SocketStream_get_tls_version*(stream: SocketStream_T): cstring
 proc SocketStream_get_tls_suite*(stream: SocketStream_T): cstring

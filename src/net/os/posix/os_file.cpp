@@ -44,11 +44,12 @@ Result<Fd> open_to_read(const char *path) noexcept {
   return opened(restart([&] { return ::open(path, O_RDONLY | kAlways); }));
 }
 
-Result<Fd> open_to_write(const char *path, Existing existing) noexcept {
+Result<Fd> open_to_write(const char *path, Existing existing, Readers readers) noexcept {
   const int flags = existing == Existing::replace  ? O_TRUNC
                     : existing == Existing::append ? O_APPEND
                                                    : O_EXCL;
-  return opened(restart([&] { return ::open(path, O_WRONLY | O_CREAT | flags | kAlways, 0666); }));
+  const mode_t mode = readers == Readers::owner ? 0600 : 0666;
+  return opened(restart([&] { return ::open(path, O_WRONLY | O_CREAT | flags | kAlways, mode); }));
 }
 
 Result<size_t> read_at(int fd, std::span<char> into, int64_t offset) noexcept {

@@ -63,7 +63,7 @@ Result<Fd> open_to_read(const char *path) noexcept {
   return opened(path, GENERIC_READ, OPEN_EXISTING);
 }
 
-Result<Fd> open_to_write(const char *path, Existing existing) noexcept {
+Result<Fd> open_to_write(const char *path, Existing existing, Readers) noexcept {
   switch (existing) {
   case Existing::replace: return opened(path, GENERIC_WRITE, CREATE_ALWAYS);
   case Existing::append:

@@ -116,32 +116,35 @@ Status MbedContext::read_authorities(std::string &why) {
 }
 
 Status MbedContext::read_identities(std::string &why) {
-  for (const Credential &credential : settings_->credentials) {
-    auto identity = std::make_unique<Identity>();
-    if (const int error = parse_certificates(identity->chain, credential.chain); error != 0) {
-      why = "the certificate cannot be read: " +
-            (error < 0 ? text_of_error(error) : std::string("a part of the chain is damaged"));
-      return Error{SOCKET_ECREDENTIAL};
-    }
-    if (const int error =
-            parse_key(identity->key, credential.key.text(), credential.password.text());
-        error != 0) {
-      why = "the private key cannot be read: " + text_of_error(error);
-      return Error{is_password_trouble(error) ? SOCKET_EPASSWORD : SOCKET_ECREDENTIAL};
-    }
-    if (not_memory(mbedtls_pk_check_pair(&identity->chain->pk, identity->key.get(), random_bytes,
-                                         nullptr)) != 0) {
-      why = "the private key is not that of the certificate";
-      return Error{SOCKET_ECREDENTIAL};
-    }
-    if (!credential.staple.empty()) {
-      why = "mbedTLS staples no OCSP responses; a library built with OpenSSL does";
-      return Error{SOCKET_ENOTSUP};
-    }
-    identity->names =
-        credential.names.empty() ? names_of(*identity->chain.get()) : credential.names;
-    identities_.push_back(std::move(identity));
+  for (const Credential &credential : settings_->credentials)
+    if (const Status status = add_identity(credential, why); !status.ok())
+      return why += credential.origin, status;
+  return {};
+}
+
+Status MbedContext::add_identity(const Credential &credential, std::string &why) {
+  auto identity = std::make_unique<Identity>();
+  if (const int error = parse_certificates(identity->chain, credential.chain); error != 0) {
+    why = "the certificate cannot be read: " +
+          (error < 0 ? text_of_error(error) : std::string("a part of the chain is damaged"));
+    return Error{SOCKET_ECREDENTIAL};
   }
+  if (const int error = parse_key(identity->key, credential.key.text(), credential.password.text());
+      error != 0) {
+    why = "the private key cannot be read: " + text_of_error(error);
+    return Error{is_password_trouble(error) ? SOCKET_EPASSWORD : SOCKET_ECREDENTIAL};
+  }
+  if (not_memory(mbedtls_pk_check_pair(&identity->chain->pk, identity->key.get(), random_bytes,
+                                       nullptr)) != 0) {
+    why = "the private key is not that of the certificate";
+    return Error{SOCKET_ECREDENTIAL};
+  }
+  if (!credential.staple.empty()) {
+    why = "mbedTLS staples no OCSP responses; a library built with OpenSSL does";
+    return Error{SOCKET_ENOTSUP};
+  }
+  identity->names = credential.names.empty() ? names_of(*identity->chain.get()) : credential.names;
+  identities_.push_back(std::move(identity));
   return {};
 }
 

@@ -8,6 +8,7 @@
 #if defined(SOCKETPOLL_MBEDTLS_BUNDLED)
 #include <alert_keys.h>
 #include <idle.h>
+#include <key_update.h>
 #endif
 
 #include <algorithm>
@@ -132,7 +133,10 @@ Result<size_t> MbedEngine::read(std::span<char> into) {
   for (;;) {
     const int got =
         mbedtls_ssl_read(ssl_.get(), reinterpret_cast<unsigned char *>(into.data()), into.size());
-    if (got > 0) return static_cast<size_t>(got);
+    if (got > 0) {
+      key_updates_ = 0;
+      return static_cast<size_t>(got);
+    }
     switch (got) {
     case MBEDTLS_ERR_SSL_WANT_READ:
       // After a ticket there may be more, on the wire or taken from it already.
@@ -140,9 +144,23 @@ Result<size_t> MbedEngine::read(std::span<char> into) {
       break;
     case MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET: keep_session(); break;
     case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY: return size_t{0};
+    case MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE: // which mbedTLS takes a KeyUpdate for
+      if (const int error = follow_key_update()) return failed(error);
+      break;
     default: return failed(got);
     }
   }
+}
+
+// Each costs work, and an answer: so many without a byte between them are no use to anybody.
+int MbedEngine::follow_key_update() noexcept {
+#if defined(SOCKETPOLL_MBEDTLS_BUNDLED)
+  constexpr int kMost = 32;
+  if (key_updates_++ < kMost) return socketpoll_mbedtls_key_update(ssl_.get());
+#endif
+  (void)mbedtls_ssl_send_alert_message(ssl_.get(), MBEDTLS_SSL_ALERT_LEVEL_FATAL,
+                                       MBEDTLS_SSL_ALERT_MSG_UNEXPECTED_MESSAGE);
+  return MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE;
 }
 
 Status MbedEngine::write(std::span<const char> bytes) {

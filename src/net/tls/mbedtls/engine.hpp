@@ -25,6 +25,7 @@ public:
 
 private:
   void wake();
+  int follow_key_update() noexcept;
   Status handshake_failed(int error);
   Status take_up_session();
   void keep_session() noexcept;
@@ -51,6 +52,7 @@ private:
   CertificateFacts bad_; // of the first of the peer's certificates that is not good
   uint32_t flags_ = 0;   // what is wrong with them
   int verdict_ = 0;      // why they were refused
+  int key_updates_ = 0;  // since the last byte
   bool asleep_ = false;
   bool resumed_ = true; // until a certificate was the handshake's next step
   bool established_ = false;

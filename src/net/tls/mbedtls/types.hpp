@@ -75,6 +75,7 @@ public:
 private:
   Status read_authorities(std::string &why);
   Status read_identities(std::string &why);
+  Status add_identity(const Credential &credential, std::string &why);
   void configure_identities() noexcept;
   Status configure(std::string &why);
   static int choose_identity(void *self, mbedtls_ssl_context *ssl, const unsigned char *name,

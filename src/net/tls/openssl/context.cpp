@@ -89,7 +89,8 @@ Status OsslContext::set_up(std::string &why) {
     alpn_ += protocol;
   }
   for (const Credential &credential : settings_->credentials)
-    if (const Status status = add_identity(credential, why); !status.ok()) return status;
+    if (const Status status = add_identity(credential, why); !status.ok())
+      return why += credential.origin, status;
   if (groups_.empty())
     if (auto group = group_for({}); !group.ok()) return group.error();
   return read_authorities(why);
