@@ -7,8 +7,8 @@ import re
 
 from processes import Process
 
-SUITES_12 = 'custom:' + ':'.join(f'ECDHE-{key}-{cipher}' for cipher in ('AES128-GCM-SHA256', 'AES256-GCM-SHA384',
-                                                                        'CHACHA20-POLY1305') for key in ('ECDSA', 'RSA'))
+CIPHERS_12 = ('AES128-GCM-SHA256', 'AES256-GCM-SHA384', 'CHACHA20-POLY1305')
+SUITES_12 = 'custom:' + ':'.join(f'ECDHE-{key}-{cipher}' for cipher in CIPHERS_12 for key in ('ECDSA', 'RSA'))
 POLICIES = {'1.2': SUITES_12, '1.3': 'modern', 'both': 'intermediate'}
 
 
@@ -258,8 +258,9 @@ class GnutlsServer:
 
 
 def gnutls_connect(port, terms, certificates, *options):
-    with Process(*LINE_BY_LINE, 'gnutls-cli', '--port', port, '--sni-hostname', terms.name, '--verify-hostname', terms.name,
-                 *gnutls_options(terms, certificates), *options, '127.0.0.1') as process:
+    with Process(*LINE_BY_LINE, 'gnutls-cli', '--port', port, '--sni-hostname', terms.name,
+                 '--verify-hostname', terms.name, *gnutls_options(terms, certificates), *options,
+                 '127.0.0.1') as process:
         facts = gnutls_facts(process)
         echoed = False
         if facts:

@@ -25,7 +25,7 @@ EXCEPTIONS = {
 # One of each kind of check, so that none is silently left out.
 MADE = ('SSLv2', 'TLS1', 'TLS1_2', 'TLS1_3', 'cipherlist_NULL', 'PFS', 'cipher_negotiated', 'cert_chain_of_trust',
         'heartbleed', 'CCS', 'ROBOT', 'secure_renego', 'secure_client_renego', 'CRIME_TLS', 'fallback_SCSV', 'LUCKY13',
-        'clientsimulation-java_11')
+        'clientsimulation-android_12')
 
 
 class Testssl(unittest.TestCase):
