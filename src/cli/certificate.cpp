@@ -9,12 +9,15 @@ namespace cli {
 
 namespace {
 constexpr int64_t kDays = 365;
+// Who asks for none is served as well, but nobody who speaks others only (RFC 7301, 3.2).
+constexpr const char *kProtocols = "http/1.1,http/1.0";
 } // namespace
 
 int Certificate::open(const Settings &settings) {
   if (!settings.tls) return 0;
   tls_ = SocketTLS_new_server();
   if (!tls_) return Socket_last_error();
+  if (const int code = SocketTLS_set_alpn(tls_, kProtocols); code < 0) return code;
   if (settings.certificate.empty()) return make(settings);
   const int number = SocketTLS_add_certificate_files(tls_, nullptr, settings.certificate.c_str(),
                                                      settings.key.c_str());

@@ -13,6 +13,16 @@ suite() {
   return $status
 }
 
+# counted COUNTS COMMAND...: one whose last line is "N passed, N failed, N skipped".
+counted() {
+  local counts=$1 output=${1%.counts}.output status=0
+  shift
+  "$@" 2>&1 | tee "$output" || status=$?
+  tail -n 1 "$output" | sed -nE 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' >"$counts"
+  [[ -s $counts ]] || echo '0 1 0' >"$counts"
+  return "$status"
+}
+
 # The core in a few large pieces, most of whose compilation is then its own and not the standard
 # library's. The release build does without: that each file includes what it needs shows there.
 pieces=(-Dunity=on -Dunity_size=30)
@@ -42,18 +52,21 @@ step_tsan() {
   suite "$1" tsan --timeout-multiplier 6 --suite threads
 }
 
-# The other engine of TLS, by the same tests.
+openssl_build() { # openssl_build TARGET...: in build/openssl, the library with the other engine of TLS
+  CC=clang CXX=clang++ configure openssl --buildtype=debug -Doptimization=1 \
+    -Db_sanitize=address,undefined -Db_lundef=false -Dexamples=false -Dtls=openssl "${pieces[@]}"
+  ninja -C build/openssl "$@"
+}
+
+# By the same tests.
 step_openssl() {
   local test targets=(src/cli/socketpoll test/test_bad_handles)
-  export CC=clang CXX=clang++
-  configure openssl --buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined \
-    -Db_lundef=false -Dexamples=false -Dtls=openssl "${pieces[@]}"
   for test in test/net/test_tls*; do
     test=${test##*/}
     targets+=("test/${test%.*}")
   done
   targets+=(test/test_tls_http)
-  ninja -C build/openssl "${targets[@]}"
+  openssl_build "${targets[@]}"
   suite "$1" openssl --no-rebuild --timeout-multiplier 4 --suite tls
 }
 

@@ -25,14 +25,9 @@ step_python() {
     SOCKETPOLL_LIBRARY_DIR=$project_root/build/release/src python3 -B -m unittest test_socketpoll)
 }
 
-# binding COUNTS LANGUAGE: its own runner, whose last line is "N passed, N failed, N skipped".
-binding() {
-  local counts=$1 output=build/log/$2.output status=0
+binding() { # binding COUNTS LANGUAGE: its own runner
   release_build
-  SOCKETPOLL_LIBRARY_DIR=$project_root/build/release/src "bindings/$2/run-tests" 2>&1 | tee "$output" || status=$?
-  tail -n 1 "$output" | sed -nE 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' >"$counts"
-  [[ -s $counts ]] || echo '0 1 0' >"$counts"
-  return "$status"
+  SOCKETPOLL_LIBRARY_DIR=$project_root/build/release/src counted "$1" "bindings/$2/run-tests"
 }
 
 step_lisp() { binding "$1" lisp; }

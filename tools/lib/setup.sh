@@ -45,6 +45,9 @@ package_present() {
     libglib2.0-dev) have pkg-config && pkg-config --exists glib-2.0 ;;
     sanitizers) sanitizers_link ;;
     nginx-light) have nginx ;;
+    gnutls-bin) have gnutls-cli && have gnutls-serv ;;
+    testssl.sh) have testssl ;;
+    libnss3-tools) have certutil ;;
     cl-hunchentoot) [[ -f /usr/share/common-lisp/source/hunchentoot/hunchentoot.asd ]] ;;
     python3-clang) python3 -c 'import clang.cindex' 2>/dev/null || /usr/bin/python3 -c 'import clang.cindex' 2>/dev/null ;;
     g++-mingw-w64-x86-64-posix) have x86_64-w64-mingw32-g++-posix ;;

@@ -6,7 +6,20 @@
  * server of TLS 1.3 also keeps the handshake's structure, several KB, which only a client uses after
  * the handshake (for the tickets that come then); TLS 1.2 frees it at the end of the handshake, so
  * all the code behind copes with NULL.
+ *
+ * And its alert to a client of TLS 1.3 that shows no certificate is one that only SSL 3 knew: in its
+ * place goes certificate_required (RFC 8446, 6.2).
  */
+#include "ssl_misc.h"
+
+static int pending_alert(mbedtls_ssl_context *ssl) {
+  enum { certificate_required = 116 };
+  if (ssl->send_alert && ssl->alert_type == MBEDTLS_SSL_ALERT_MSG_NO_CERT)
+    ssl->alert_type = certificate_required;
+  return mbedtls_ssl_handle_pending_alert(ssl);
+}
+
+#define mbedtls_ssl_handle_pending_alert pending_alert
 #include "ssl_tls.c"
 
 #include "idle.h"

@@ -82,6 +82,14 @@ Status MbedEngine::handshake_failed(int error) {
       mbedtls_ssl_get_version_number(ssl_.get()) == MBEDTLS_SSL_VERSION_TLS1_2)
     (void)mbedtls_ssl_send_alert_message(ssl_.get(), MBEDTLS_SSL_ALERT_LEVEL_FATAL,
                                          MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE);
+  // Clients that stand on OpenSSL or mbedTLS refuse a server of TLS 1.3 in the clear.
+  const unsigned char *const record = ssl_->MBEDTLS_PRIVATE(in_hdr);
+  if (error == MBEDTLS_ERR_SSL_INVALID_MAC && record[0] == MBEDTLS_SSL_MSG_ALERT &&
+      mbedtls_ssl_get_version_number(ssl_.get()) == MBEDTLS_SSL_VERSION_TLS1_3) {
+    constexpr int kDescription = 6; // after the header of the record and the level
+    failure_ = explain_alert(record[kDescription]);
+    return Error{SOCKET_EALERT};
+  }
   return failed(error);
 }
 

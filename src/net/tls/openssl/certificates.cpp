@@ -163,7 +163,8 @@ bool describe_use(X509 *certificate, X509 *issuer, const CertificateRequest &req
       extend(certificate, issuer, NID_key_usage,
              request.authority ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature") &&
       extend(certificate, issuer, NID_subject_key_identifier, "hash") &&
-      extend(certificate, issuer, NID_authority_key_identifier, "keyid");
+      // Of who signs itself OpenSSL would make an empty one, which mbedTLS refuses to read.
+      (issuer == certificate || extend(certificate, issuer, NID_authority_key_identifier, "keyid"));
   if (!known || request.authority) return known;
   std::string names;
   for (const std::string &name : request.names) {

@@ -130,7 +130,9 @@ Status OsslContext::read_authorities(std::string &why) {
 Status OsslContext::configure(SSL_CTX *ctx) {
   const Settings &is = *settings_;
   SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-  SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  // What leads to an authority is the program's to add: authorities are here for the peer's check.
+  SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                            SSL_MODE_NO_AUTO_CHAIN);
   const std::string older = suite_list(is.policy, Version::tls12);
   const bool set =
       SSL_CTX_set_min_proto_version(ctx, version_number(is.policy.least)) == 1 &&
