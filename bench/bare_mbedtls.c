@@ -4,16 +4,11 @@
  *   bare_mbedtls PORT 1.2|1.3 CHAIN KEY [BODY_BYTES]      without BODY_BYTES the body is "Hello\n"
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
+#include "bare.h"
+
 #include <errno.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <mbedtls/pk.h>
@@ -36,9 +31,6 @@ static mbedtls_ssl_config config;
 static mbedtls_x509_crt chain;
 static mbedtls_pk_context key;
 static mbedtls_ssl_ticket_context tickets;
-static char *answer;
-static size_t answer_size;
-static int epoll;
 
 static void check(int error, const char *what) {
   if (error == 0) return;
@@ -101,11 +93,6 @@ static int take(void *user, unsigned char *into, size_t length) {
   return got < 0 && errno == EAGAIN ? MBEDTLS_ERR_SSL_WANT_READ : MBEDTLS_ERR_SSL_CONN_EOF;
 }
 
-static void watch(int operation, int fd, uint32_t events) {
-  struct epoll_event event = {.events = events, .data.fd = fd};
-  epoll_ctl(epoll, operation, fd, &event);
-}
-
 static void accept_all(int listener) {
   const int on = 1;
   for (;;) {
@@ -121,6 +108,18 @@ static void accept_all(int listener) {
     connections[fd] = connection;
     watch(EPOLL_CTL_ADD, fd, EPOLLIN);
   }
+}
+
+/* As much as goes now; -1 when the connection is gone. */
+static int send_rest(struct connection *it) {
+  while (it->unsent > 0) {
+    const int sent =
+        mbedtls_ssl_write(&it->ssl, (unsigned char *)answer + answer_size - it->unsent, it->unsent);
+    if (sent == MBEDTLS_ERR_SSL_WANT_WRITE) break;
+    if (sent < 0) return -1;
+    it->unsent -= (size_t)sent;
+  }
+  return 0;
 }
 
 /* 0: goes on; otherwise it is to be closed. */
@@ -139,13 +138,8 @@ static int serve(struct connection *it) {
     buffer[got] = '\0';
     if (strstr((char *)buffer, "Connection: close")) it->closes = 1;
     if (strstr((char *)buffer, "\r\n\r\n")) it->unsent = answer_size;
-    while (it->unsent > 0) {
-      const int sent = mbedtls_ssl_write(
-          &it->ssl, (unsigned char *)answer + answer_size - it->unsent, it->unsent);
-      if (sent == MBEDTLS_ERR_SSL_WANT_WRITE) return 0;
-      if (sent < 0) return -1;
-      it->unsent -= (size_t)sent;
-    }
+    if (send_rest(it) != 0) return -1;
+    if (it->unsent > 0) return 0;
     if (it->closes) {
       mbedtls_ssl_close_notify(&it->ssl);
       return -1;
@@ -155,34 +149,13 @@ static int serve(struct connection *it) {
 }
 
 static int go_on(struct connection *it) {
-  int outcome = 0;
-  while (it->unsent > 0) {
-    const int sent =
-        mbedtls_ssl_write(&it->ssl, (unsigned char *)answer + answer_size - it->unsent, it->unsent);
-    if (sent == MBEDTLS_ERR_SSL_WANT_WRITE) break;
-    if (sent < 0) return -1;
-    it->unsent -= (size_t)sent;
-  }
-  if (it->unsent == 0) outcome = serve(it);
+  int outcome = send_rest(it);
+  if (outcome == 0 && it->unsent == 0) outcome = serve(it);
   if (it->wants_write != (it->unsent > 0)) {
     it->wants_write = it->unsent > 0;
     watch(EPOLL_CTL_MOD, it->fd, it->wants_write ? EPOLLOUT : EPOLLIN);
   }
   return outcome;
-}
-
-static void make_answer(size_t size, int hello) {
-  char head[256];
-  const int head_size = snprintf(head, sizeof head,
-                                 "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
-                                 "Content-Type: text/plain\r\nContent-Length: %zu\r\n\r\n",
-                                 size);
-  answer_size = (size_t)head_size + size;
-  answer = malloc(answer_size);
-  if (!answer) exit(1);
-  memcpy(answer, head, (size_t)head_size);
-  memset(answer + head_size, 'x', size);
-  if (hello) memcpy(answer + head_size, "Hello\n", size);
 }
 
 int main(int argc, char **argv) {
@@ -193,15 +166,7 @@ int main(int argc, char **argv) {
   configure(argv[2], argv[3], argv[4]);
   make_answer(argc > 5 ? strtoul(argv[5], NULL, 10) : 6, argc <= 5);
   signal(SIGPIPE, SIG_IGN);
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[1]))};
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
-      listen(listener, 4096) != 0) {
-    perror("bare_mbedtls: cannot listen");
-    return 1;
-  }
+  const int listener = listen_on(atoi(argv[1]));
   epoll = epoll_create1(EPOLL_CLOEXEC);
   watch(EPOLL_CTL_ADD, listener, EPOLLIN);
   for (;;) {

@@ -1,13 +1,18 @@
-/* Whom the system trusts, which a process looks up once: here a file that SSL_CERT_FILE names. */
+/* Whom the system trusts, which a process looks up once: here a file that SSL_CERT_FILE names, and
+ * a folder that SSL_CERT_DIR does. */
 #include "support/tls_support.h"
 
-static char store[] = "/tmp/socketpoll-test-XXXXXX";
-static Issued stranger, strangers;
+static char store[] = "/tmp/socketpoll-test-XXXXXX", folder[] = "/tmp/socketpoll-test-XXXXXX";
+static char in_folder[64];
+static Issued stranger, strangers, in_folders;
 
 static int make_store(void **state) {
   static const char damaged[] = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-  Issued another;
+  Issued another, second;
+  char folders[128];
   make_certificates(state);
+  issue(&second, "Second authority", SOCKET_TLS_AUTHORITY, NULL);
+  issue(&in_folders, "localhost", SOCKET_TLS_SERVER_CERTIFICATE, &second);
   issue(&another, "Another authority", SOCKET_TLS_AUTHORITY, NULL);
   issue(&stranger, "A stranger", SOCKET_TLS_AUTHORITY, NULL);
   issue(&strangers, "localhost", SOCKET_TLS_SERVER_CERTIFICATE, &stranger);
@@ -17,37 +22,39 @@ static int make_store(void **state) {
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
     assert_int_equal(write(fd, parts[i], strlen(parts[i])), strlen(parts[i]));
   close(fd);
-  return setenv("SSL_CERT_FILE", store, 1);
+  if (!mkdtemp(folder)) return -1;
+  snprintf(in_folder, sizeof in_folder, "%s/second.pem", folder);
+  write_file(in_folder, second.chain);
+#if defined(_WIN32)
+  snprintf(folders, sizeof folders, "/tmp/socketpoll-absent;%s", folder);
+#else
+  snprintf(folders, sizeof folders, "/tmp/socketpoll-absent:%s", folder);
+#endif
+  return setenv("SSL_CERT_FILE", store, 1) == 0 ? setenv("SSL_CERT_DIR", folders, 1) : -1;
 }
 
 static int remove_store(void **state) {
   (void)state;
+  unlink(in_folder);
+  rmdir(folder);
   return unlink(store);
-}
-
-static int connects(SocketTLS_T client, const Issued *shown) {
-  Secured to;
-  SocketStream_T ours, theirs;
-  open_secured(&to, shown, NULL);
-  const int code = connect_with(&to, client, "localhost", &ours, &theirs);
-  close_secured(&to);
-  return code;
 }
 
 /* What is damaged in the store spoils nothing else in it. */
 static void a_client_trusts_whom_the_system_trusts(void **state) {
   (void)state;
   SocketTLS_T client = SocketTLS_new_client();
-  assert_int_equal(connects(client, &good), 1);
-  assert_int_equal(connects(client, &strangers), SOCKET_ECERT_ISSUER);
+  assert_int_equal(connect_once(client, &good), 1);
+  assert_int_equal(connect_once(client, &in_folders), 1);
+  assert_int_equal(connect_once(client, &strangers), SOCKET_ECERT_ISSUER);
   assert_int_equal(SocketTLS_set_system_authorities(client, 0), 0);
-  assert_int_equal(connects(client, &good), SOCKET_ECERT_ISSUER);
+  assert_int_equal(connect_once(client, &good), SOCKET_ECERT_ISSUER);
   assert_int_equal(trust_issued(client, &stranger), 0);
-  assert_int_equal(connects(client, &strangers), 1);
-  assert_int_equal(connects(client, &good), SOCKET_ECERT_ISSUER);
+  assert_int_equal(connect_once(client, &strangers), 1);
+  assert_int_equal(connect_once(client, &good), SOCKET_ECERT_ISSUER);
   assert_int_equal(SocketTLS_set_system_authorities(client, 1), 0);
-  assert_int_equal(connects(client, &strangers), 1); /* as well */
-  assert_int_equal(connects(client, &good), 1);
+  assert_int_equal(connect_once(client, &strangers), 1); /* as well */
+  assert_int_equal(connect_once(client, &good), 1);
   SocketTLS_free(&client);
 }
 

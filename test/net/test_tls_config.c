@@ -210,13 +210,6 @@ typedef struct Files {
   char folder[64], chain[80], key[80];
 } Files;
 
-static void write_file(const char *path, const char *text) {
-  int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  assert_true(fd >= 0);
-  assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-  close(fd);
-}
-
 static int set_up_files(void **state) {
   Files *files = calloc(1, sizeof *files);
   *state = files;

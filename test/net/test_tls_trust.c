@@ -14,13 +14,6 @@ static const char *path_of(const char *name) {
   return path;
 }
 
-static void write_file(const char *name, const char *text) {
-  const int fd = open(path_of(name), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-  assert_true(fd >= 0);
-  assert_int_equal(write(fd, text, strlen(text)), (long)strlen(text));
-  close(fd);
-}
-
 static int make_folder(void **state) {
   (void)state;
   for (int i = 0; i < 2; i++) {
@@ -40,15 +33,6 @@ static int remove_folder(void **state) {
   return rmdir(folder);
 }
 
-static int trusted(SocketTLS_T client, const Issued *shown) {
-  Secured to;
-  SocketStream_T ours, theirs;
-  open_secured(&to, shown, NULL);
-  const int code = connect_with(&to, client, "localhost", &ours, &theirs);
-  close_secured(&to);
-  return code;
-}
-
 static void a_folder_of_authorities(void **state) {
   (void)state;
   SocketTLS_T client = client_of(NULL);
@@ -56,22 +40,23 @@ static void a_folder_of_authorities(void **state) {
   assert_non_null(strstr(Socket_last_error_message(), "absent"));
   assert_int_equal(SocketTLS_add_authorities_folder(client, folder), SOCKET_ECREDENTIAL);
   assert_non_null(strstr(Socket_last_error_message(), "has no certificates"));
-  write_file("README", "no certificate at all\n");
+  write_file(path_of("README"), "no certificate at all\n");
   assert_int_equal(mkdir(path_of("sub"), 0755), 0);
   assert_int_equal(SocketTLS_add_authorities_folder(client, folder), SOCKET_ECREDENTIAL);
   assert_int_equal(SocketTLS_add_authorities_folder(client, path_of("README")), SOCKET_ENOTDIR);
-  write_file("first.pem", authorities[0].chain);
-  write_file("again.0", authorities[0].chain);
-  write_file("second", authorities[1].chain);
-  assert_int_equal(trusted(client, &own[0]), SOCKET_ECERT_ISSUER);
+  write_file(path_of("first.pem"), authorities[0].chain);
+  write_file(path_of("again.0"), authorities[0].chain);
+  write_file(path_of("second"), authorities[1].chain);
+  assert_int_equal(connect_once(client, &own[0]), SOCKET_ECERT_ISSUER);
   assert_int_equal(SocketTLS_add_authorities_folder(client, folder), 0);
-  assert_int_equal(trusted(client, &own[0]), 1);
-  assert_int_equal(trusted(client, &own[1]), 1);
-  assert_int_equal(trusted(client, &stranger), SOCKET_ECERT_ISSUER);
+  assert_int_equal(connect_once(client, &own[0]), 1);
+  assert_int_equal(connect_once(client, &own[1]), 1);
+  assert_int_equal(connect_once(client, &stranger), SOCKET_ECERT_ISSUER);
   /* One that is damaged is said to be, and changes nothing. */
-  write_file("damaged.crt", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n");
+  write_file(path_of("damaged.crt"),
+             "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n");
   assert_int_equal(SocketTLS_add_authorities_folder(client, folder), SOCKET_ECREDENTIAL);
-  assert_int_equal(trusted(client, &own[1]), 1);
+  assert_int_equal(connect_once(client, &own[1]), 1);
   SocketTLS_free(&client);
 }
 

@@ -5,6 +5,9 @@
 
 #include "support/net_support.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <socketpoll/SocketAsync.h>
 #include <socketpoll/SocketTLS.h>
 
@@ -139,6 +142,24 @@ static inline int connect_with(Secured *to, SocketTLS_T tls, const char *server,
 static inline int connect_secured(Secured *to, const char *server, SocketStream_T *client,
                                   SocketStream_T *accepted) {
   return connect_with(to, to->client, server, client, accepted);
+}
+
+/* What becomes of one connection by `client`, which the caller keeps, to a server that shows this.
+ */
+static inline int connect_once(SocketTLS_T client, const Issued *shown) {
+  Secured to;
+  SocketStream_T ours, theirs;
+  open_secured(&to, shown, NULL);
+  const int code = connect_with(&to, client, "localhost", &ours, &theirs);
+  close_secured(&to);
+  return code;
+}
+
+static inline void write_file(const char *path, const char *text) {
+  const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  assert_true(fd >= 0);
+  assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+  close(fd);
 }
 
 /* Until a number of the loop's is at least `least`. What only the library notices ends no

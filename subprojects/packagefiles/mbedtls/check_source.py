@@ -13,6 +13,7 @@ import sys
 EXPECTED = {
     ('library/ssl_tls.c', 'static int resize_buffer('): 'f70686247240cbab',
     ('library/ssl_tls.c', 'static void handle_buffer_resizing('): '38815ba0f6cbeb28',
+    ('library/ssl_tls.c', 'int mbedtls_ssl_handshake_step('): 'a90711f929853a7e',
     ('library/ssl_tls.c', 'void mbedtls_ssl_handshake_free('): '8b4b7f4d7aa002cc',
     ('library/ssl_msg.c', 'int mbedtls_ssl_check_pending('): 'ebe44c716bb189b9',
     ('library/ssl_msg.c', 'void mbedtls_ssl_update_in_pointers('): '46289ca98dfbe3ed',
