@@ -19,8 +19,9 @@ SKIPPED = re.compile(r'^\[  SKIPPED \] (.*?)\r?$')
 REASON = re.compile(r'^skip_on_\w+: (.*?)\r?$')
 LEFT_OUT = re.compile(r'^left_out_on_\w+: (.*?)\r?$')
 TOTAL = re.compile(r'^\[==========\] (\d+) test\(s\) run\.', re.M)
-# Of the waker, which is another on each system; and the examples, which are programs for POSIX.
-ONLY_THERE = re.compile(r'poller-pipe$|example-')
+# Of the waker, which is another on each system; the test whose peer is this machine's OpenSSL; and the examples, which
+# are programs for POSIX.
+ONLY_THERE = re.compile(r'poller-pipe$|tls_key_update$|example-')
 
 
 def records(path):
