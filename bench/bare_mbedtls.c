@@ -57,6 +57,9 @@ static void configure(const char *version, const char *chain_path, const char *k
   static const uint16_t groups[] = {MBEDTLS_SSL_IANA_TLS_GROUP_X25519,
                                     MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1,
                                     MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
+  static const int suites[] = {MBEDTLS_TLS1_3_AES_128_GCM_SHA256,
+                               MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+                               MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, 0};
   const mbedtls_ssl_protocol_version only =
       strcmp(version, "1.3") == 0 ? MBEDTLS_SSL_VERSION_TLS1_3 : MBEDTLS_SSL_VERSION_TLS1_2;
   check(psa_crypto_init() == PSA_SUCCESS ? 0 : -1, "psa_crypto_init");
@@ -72,6 +75,7 @@ static void configure(const char *version, const char *chain_path, const char *k
   mbedtls_ssl_conf_rng(&config, random_bytes, NULL);
   mbedtls_ssl_conf_min_tls_version(&config, only);
   mbedtls_ssl_conf_max_tls_version(&config, only);
+  mbedtls_ssl_conf_ciphersuites(&config, suites);
   mbedtls_ssl_conf_groups(&config, groups);
   check(mbedtls_ssl_conf_own_cert(&config, &chain, &key), "certificate");
   mbedtls_ssl_ticket_init(&tickets);

@@ -54,6 +54,7 @@ NGINX_TLS = '''
     ssl_certificate_key {key};
     ssl_protocols {version};
     ssl_ciphers {ciphers};
+    ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;
     ssl_ecdh_curve X25519:prime256v1:secp384r1;
     ssl_session_cache off;
     ssl_session_tickets on;
