@@ -158,7 +158,9 @@ SOCKET_API int SocketTLS_trust_anybody_without_verification(SocketTLS_T tls);
 
 /* "intermediate", the default: TLS 1.2 and 1.3; "modern": 1.3 alone (both after Mozilla's guidance
  * for servers, 5.7); or "custom:" and suites, best first, by their IANA or OpenSSL names, with
- * colons between them: the versions follow from these. 0, SOCKET_EINVAL. */
+ * colons between them: the versions follow from these. A server goes by its own order, mbedTLS's in
+ * TLS 1.3 by the client's; over OpenSSL a client that puts ChaCha20 first gets it. 0,
+ * SOCKET_EINVAL, SOCKET_ENOMEM. */
 SOCKET_API int SocketTLS_set_policy(SocketTLS_T tls, const char *policy);
 
 /* Protocols, best first, with commas between them: "h2,http/1.1" (ALPN, RFC 7301). A server refuses

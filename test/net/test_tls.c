@@ -37,6 +37,26 @@ static void versions_suites_and_keys(void **state) {
   }
 }
 
+/* The server's order counts, not the client's. */
+static void the_best_suite(void **state) {
+  (void)state;
+  static const char *const orders[] = {
+      "custom:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256",
+      "custom:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384"};
+  static const char *const best[] = {"TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+                                     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"};
+  for (int i = 0; i < 2; i++) {
+    Secured to;
+    SocketStream_T ours, theirs;
+    open_secured(&to, &good, &authority);
+    assert_int_equal(SocketTLS_set_policy(to.server, orders[i]), 0);
+    assert_int_equal(SocketTLS_set_policy(to.client, orders[!i]), 0);
+    assert_int_equal(connect_secured(&to, "localhost", &ours, &theirs), 1);
+    assert_string_equal(SocketStream_get_tls_suite(ours), best[i]);
+    close_secured(&to);
+  }
+}
+
 static void nothing_in_common(void **state) {
   Secured *to = *state;
   assert_int_equal(SocketTLS_set_policy(to->server, "modern"), 0);
@@ -271,6 +291,7 @@ static void over_a_socketpair(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(versions_suites_and_keys),
+      cmocka_unit_test(the_best_suite),
       secured_test(nothing_in_common),
       secured_test(protocols_and_names),
       secured_test(no_protocol_in_common),

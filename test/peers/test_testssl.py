@@ -18,7 +18,6 @@ FINE = ('OK', 'INFO', 'LOW', 'DEBUG')
 # Finding: (severity, why it is none).
 EXCEPTIONS = {
     'cert_revocation': ('HIGH', 'a private authority publishes no list of what it has revoked'),
-    'cipher_order': ('HIGH', 'all suites are strong, so the client chooses what it is fast at (Mozilla, 5.7)'),
     'engine_problem': ('WARN', 'of the openssl(1) that it uses: nothing is GOST here'),
     'sessionresumption_ticket': ('WARN', 'it hangs up before the ticket of TLS 1.3 can come; test_tls_peers resumes'),
 }

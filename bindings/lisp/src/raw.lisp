@@ -3759,7 +3759,7 @@
 
 (declaim (inline socket-tls-set-policy))
 (defun socket-tls-set-policy (tls policy)
-  "\"intermediate\", the default: TLS 1.2 and 1.3; \"modern\": 1.3 alone (both after Mozilla's guidance for servers, 5.7); or \"custom:\" and suites, best first, by their IANA or OpenSSL names, with colons between them: the versions follow from these. 0, SOCKET_EINVAL."
+  "\"intermediate\", the default: TLS 1.2 and 1.3; \"modern\": 1.3 alone (both after Mozilla's guidance for servers, 5.7); or \"custom:\" and suites, best first, by their IANA or OpenSSL names, with colons between them: the versions follow from these. A server goes by its own order, mbedTLS's in TLS 1.3 by the client's; over OpenSSL a client that puts ChaCha20 first gets it. 0, SOCKET_EINVAL, SOCKET_ENOMEM."
   (alien-funcall (extern-alien "SocketTLS_set_policy"
                                (function (signed 32) (unsigned 64) (c-string :external-format :utf-8)))
                  tls

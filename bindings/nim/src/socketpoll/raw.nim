@@ -2173,7 +2173,9 @@ proc SocketTLS_trust_anybody_without_verification*(tls: SocketTLS_T): int32
 proc SocketTLS_set_policy*(tls: SocketTLS_T, policy: cstring): int32
   ## "intermediate", the default: TLS 1.2 and 1.3; "modern": 1.3 alone (both after Mozilla's
   ## guidance for servers, 5.7); or "custom:" and suites, best first, by their IANA or OpenSSL
-  ## names, with colons between them: the versions follow from these. 0, SOCKET_EINVAL.
+  ## names, with colons between them: the versions follow from these. A server goes by its own
+  ## order, mbedTLS's in TLS 1.3 by the client's; over OpenSSL a client that puts ChaCha20 first
+  ## gets it. 0, SOCKET_EINVAL, SOCKET_ENOMEM.
 
 proc SocketTLS_set_alpn*(tls: SocketTLS_T, protocols: cstring): int32
   ## Protocols, best first, with commas between them: "h2,http/1.1" (ALPN, RFC 7301). A server
