@@ -10,4 +10,7 @@ namespace socketpoll::tls {
 // std::bad_alloc.
 std::vector<std::string> read_system_store();
 
+// What stands between the folders of SSL_CERT_DIR.
+extern const char between_folders;
+
 } // namespace socketpoll::tls

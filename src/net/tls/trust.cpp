@@ -13,11 +13,6 @@ namespace socketpoll::tls {
 
 namespace {
 constexpr size_t kMostBytes = 16 << 20;
-#ifdef _WIN32
-constexpr char kBetweenFolders = ';';
-#else
-constexpr char kBetweenFolders = ':';
-#endif
 
 // A file that has certificates: PEM says so, and DER begins with a long SEQUENCE (X.690, 8.1.3.5).
 bool has_certificates(std::string_view text) noexcept {
@@ -38,7 +33,7 @@ std::vector<std::string> read_system() {
   if (file)
     if (auto text = read_whole_file(file); text.ok()) found.push_back(text.take());
   for (std::string_view rest = folders ? folders : ""; !rest.empty();) {
-    const size_t end = std::min(rest.find(kBetweenFolders), rest.size());
+    const size_t end = std::min(rest.find(between_folders), rest.size());
     add_folder(found, rest.substr(0, end));
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }

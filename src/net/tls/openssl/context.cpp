@@ -37,7 +37,8 @@ int verify_chain(X509_STORE_CTX *chain, void *) noexcept {
   try {
     return OsslEngine::of(ssl).verify(chain);
   } catch (const std::bad_alloc &) {
-    X509_STORE_CTX_set_error(chain, X509_V_ERR_OUT_OF_MEM);
+    X509_STORE_CTX_set_error(chain, X509_V_ERR_OUT_OF_MEM); // the alert follows from it
+    OsslEngine::of(ssl).out_of_memory();
     return 0;
   }
 }
@@ -46,6 +47,7 @@ int look_at_staple(SSL *ssl, void *) noexcept {
   try {
     return OsslEngine::of(ssl).look_at_staple();
   } catch (const std::bad_alloc &) {
+    OsslEngine::of(ssl).out_of_memory();
     return -1;
   }
 }
@@ -240,6 +242,7 @@ int OsslContext::ticket_key(SSL *ssl, unsigned char name[16], unsigned char *iv,
       if (found->renew || SSL_version(ssl) == TLS1_3_VERSION) answer = 2;
     }
   } catch (const std::bad_alloc &) {
+    OsslEngine::of(ssl).out_of_memory();
     return -1;
   }
   OSSL_PARAM parameters[] = {

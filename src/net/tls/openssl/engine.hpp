@@ -29,6 +29,8 @@ public:
   void keep(SSL_SESSION *session);
   // verify.cpp: whether the peer's certificates are good, 1 or 0 with the error in `chain`.
   int verify(X509_STORE_CTX *chain);
+  // Memory ran out in a callback, and that is why the handshake fails.
+  void out_of_memory() noexcept { verdict_ = SOCKET_ENOMEM; }
   // What a server stapled, 1 or 0. Throws std::bad_alloc.
   int look_at_staple();
 
@@ -45,7 +47,7 @@ private:
   Connection ssl_;
   std::string server_; // of a client: whom it wants to reach
   std::string failure_;
-  int verdict_ = 0; // why the peer's certificates were refused
+  int verdict_ = 0; // why a callback ended the handshake
   bool established_ = false;
 };
 

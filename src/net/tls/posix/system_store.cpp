@@ -4,6 +4,8 @@
 
 namespace socketpoll::tls {
 
+const char between_folders = ':';
+
 namespace {
 // Debian and its relatives, Fedora's, openSUSE, Alpine and OpenBSD with macOS, FreeBSD, NetBSD.
 constexpr const char *kBundles[] = {

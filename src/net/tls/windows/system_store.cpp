@@ -7,6 +7,8 @@
 
 namespace socketpoll::tls {
 
+const char between_folders = ';';
+
 // The user's store shows that of the machine as well.
 std::vector<std::string> read_system_store() {
   struct Close {
